@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Deadlines: clocks, time namespaces and timers. The rules are in ctx.h.
+ *
+ * A context has a timer for its own deadline alone. What it inherits reaches it
+ * as the ancestor's cancellation, and is looked up where somebody asks.
+ */
+#include <linux/hrtimer.h>
+#include <linux/nsproxy.h>
+#include <linux/slab.h>
+#include <linux/time_namespace.h>
+#include <linux/workqueue.h>
+
+#include "ctx.h"
+
+/**
+ * struct ctx_deadline - a context's own deadline
+ * @timer: runs ctx_deadline_expired()
+ * @work: wakes the subtree after that, which would take too long for a timer
+ * @ctx: whose it is; no reference
+ * @when: the outer lock of @ctx
+ */
+struct ctx_deadline {
+	struct hrtimer		timer;
+	struct work_struct	work;
+	struct ctx		*ctx;
+	struct ctx_when		when;
+};
+
+static struct kmem_cache *ctx_deadline_cache;
+static struct workqueue_struct *ctx_deadline_wq;
+/* Works that are queued or run, each with a reference on its context. */
+static atomic_t ctx_deadline_works = ATOMIC_INIT(0);
+
+int ctx_deadline_init(void)
+{
+	ctx_deadline_cache = KMEM_CACHE(ctx_deadline, SLAB_ACCOUNT);
+	if (!ctx_deadline_cache)
+		return -ENOMEM;
+
+	/* A cancellation must not wait for memory: hence a rescuer. */
+	ctx_deadline_wq = alloc_workqueue("ctx_deadline", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!ctx_deadline_wq) {
+		kmem_cache_destroy(ctx_deadline_cache);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * ctx_deadline_drain - wait until no deadline's work holds a context
+ *
+ * Such a context's ancestors may have timers, which may queue further works
+ * until it is gone: so one flush may not be enough.
+ *
+ * Context: process; no context has a descriptor any more
+ */
+void ctx_deadline_drain(void)
+{
+	while (atomic_read(&ctx_deadline_works))
+		flush_workqueue(ctx_deadline_wq);
+}
+
+void ctx_deadline_exit(void)
+{
+	destroy_workqueue(ctx_deadline_wq);
+	kmem_cache_destroy(ctx_deadline_cache);
+}
+
+static ktime_t ctx_now(clockid_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+		return ktime_get_real();
+	case CLOCK_BOOTTIME:
+		return ktime_get_boottime();
+	default:
+		return ktime_get();
+	}
+}
+
+/* Keeps an instant in what a clock can show; 0 would stand for never. */
+static ktime_t ctx_clamp(ktime_t at)
+{
+	return max_t(ktime_t, at, 1);
+}
+
+/* What the caller's time namespace adds to what @clock shows. */
+static ktime_t ctx_timens_offset(clockid_t clock)
+{
+#ifdef CONFIG_TIME_NS
+	const struct timens_offsets *offsets = &current->nsproxy->time_ns->offsets;
+
+	if (clock == CLOCK_MONOTONIC)
+		return timespec64_to_ktime(offsets->monotonic);
+	if (clock == CLOCK_BOOTTIME)
+		return timespec64_to_ktime(offsets->boottime);
+#endif
+	return 0;
+}
+
+/* @at + @offset, which may be under 0, kept in the range of a clock. */
+static ktime_t ctx_shift(ktime_t at, ktime_t offset)
+{
+	ktime_t sum;
+
+	if (check_add_overflow(at, offset, &sum))
+		return offset > 0 ? KTIME_MAX : 1;
+	return ctx_clamp(sum);
+}
+
+/**
+ * ctx_time_for_caller - an instant as the caller's time namespace shows it
+ * @mono: CLOCK_MONOTONIC, over 0
+ *
+ * Return: nanoseconds, over 0
+ */
+u64 ctx_time_for_caller(ktime_t mono)
+{
+	return ctx_shift(mono, ctx_timens_offset(CLOCK_MONOTONIC));
+}
+
+/**
+ * ctx_when_read - read the deadline that a caller asks for
+ * @when: the result
+ * @deadline: nanoseconds
+ * @clockid: of which clock
+ * @timeout: @deadline counts from now, and 0 is now; else 0 is never
+ *
+ * A timeout on CLOCK_REALTIME becomes one on CLOCK_MONOTONIC, as it does with
+ * every other timer of the kernel: to set the clock does not change it.
+ *
+ * Return: 0, or -EINVAL for a clock that will not do or a deadline beyond it
+ */
+int ctx_when_read(struct ctx_when *when, u64 deadline, s32 clockid, bool timeout)
+{
+	ktime_t now;
+
+	if (clockid != CLOCK_REALTIME && clockid != CLOCK_MONOTONIC &&
+	    clockid != CLOCK_BOOTTIME)
+		return -EINVAL;
+
+	when->clock = clockid;
+	when->at = 0;
+	if (timeout) {
+		if (clockid == CLOCK_REALTIME)
+			when->clock = CLOCK_MONOTONIC;
+		now = ctx_now(when->clock);
+		if (deadline <= KTIME_MAX - now)
+			when->at = now + deadline;
+	} else if (deadline > KTIME_MAX) {
+		return -EINVAL;
+	} else if (deadline) {
+		when->at = ctx_shift(deadline, -ctx_timens_offset(clockid));
+	}
+	return 0;
+}
+
+/* @when on CLOCK_MONOTONIC, as the clocks stand to each other now. */
+static ktime_t ctx_when_mono(const struct ctx_when *when)
+{
+	switch (when->clock) {
+	case CLOCK_REALTIME:
+		return ctx_clamp(when->at - ktime_mono_to_any(0, TK_OFFS_REAL));
+	case CLOCK_BOOTTIME:
+		return ctx_clamp(when->at - ktime_mono_to_any(0, TK_OFFS_BOOT));
+	default:
+		return when->at;
+	}
+}
+
+static void ctx_deadline_work(struct work_struct *work)
+{
+	struct ctx *ctx = container_of(work, struct ctx_deadline, work)->ctx;
+
+	ctx_wake_subtree(ctx);
+	ctx_put(ctx);
+	atomic_dec(&ctx_deadline_works);
+}
+
+/*
+ * @ctx is there, reference or not, because the last ctx_put() waits for its
+ * timer. It is cancelled once, so its work is queued once.
+ */
+static enum hrtimer_restart ctx_deadline_expired(struct hrtimer *timer)
+{
+	struct ctx_deadline *dl = container_of(timer, struct ctx_deadline, timer);
+	struct ctx *ctx = dl->ctx;
+
+	if (!ctx_mark(ctx, ETIMEDOUT, ETIMEDOUT, NULL))
+		return HRTIMER_NORESTART;
+
+	ctx_wake(ctx);
+	if (hlist_empty(&ctx->children)) {
+		/* Without children now, it will have none that a walk must see. */
+		ctx_unlink(ctx);
+	} else if (refcount_inc_not_zero(&ctx->refs)) {
+		atomic_inc(&ctx_deadline_works);
+		queue_work(ctx_deadline_wq, &dl->work);
+	}
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * ctx_deadline_prepare - make sure that ctx_deadline_set() has what it needs
+ * @ctx: the context
+ * @when: what it will be set to
+ *
+ * Return: 0 or -ENOMEM
+ */
+int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when)
+{
+	struct ctx_deadline *dl;
+
+	if (!when->at || READ_ONCE(ctx->deadline))
+		return 0;
+
+	dl = kmem_cache_zalloc(ctx_deadline_cache, GFP_KERNEL);
+	if (!dl)
+		return -ENOMEM;
+	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS);
+	INIT_WORK(&dl->work, ctx_deadline_work);
+	dl->ctx = ctx;
+
+	/* Publishes it; pairs with the address dependency of whoever reads it. */
+	if (cmpxchg(&ctx->deadline, NULL, dl))
+		kmem_cache_free(ctx_deadline_cache, dl);
+	return 0;
+}
+
+/*
+ * Return: 0; 1 where @when has passed and this call has cancelled @ctx;
+ *	-ECANCELED; -EAGAIN while the timer runs, which may be waiting for the lock
+ */
+static int ctx_deadline_try_set(struct ctx *ctx, const struct ctx_when *when)
+{
+	struct ctx_deadline *dl = READ_ONCE(ctx->deadline);
+
+	if (ctx_origin(ctx))
+		return -ECANCELED;
+
+	guard(spinlock_irqsave)(ctx_outer_lock(ctx));
+	if (READ_ONCE(ctx->origin))
+		return -ECANCELED;
+	if (!dl)
+		return 0;
+	if (hrtimer_try_to_cancel(&dl->timer) < 0)
+		return -EAGAIN;
+
+	dl->when = *when;
+	if (!when->at)
+		return 0;
+	if (when->at <= ctx_now(when->clock))
+		return ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL) ? 1 : -ECANCELED;
+
+	/* Anew, because the clock may be another. */
+	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS);
+	hrtimer_start(&dl->timer, when->at, HRTIMER_MODE_ABS);
+	return 0;
+}
+
+/**
+ * ctx_deadline_set - replace a context's own deadline
+ * @ctx: the context
+ * @when: ctx_deadline_prepare() has been called with it; one that has passed
+ *	cancels @ctx
+ *
+ * Once it has returned 0 the old deadline cannot strike any more.
+ *
+ * Context: process, no lock held
+ * Return: 0, or -ECANCELED where @ctx was cancelled before
+ */
+int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when)
+{
+	int ret;
+
+	/* To cancel a timer that another call has just set does no harm: we set it anew. */
+	while ((ret = ctx_deadline_try_set(ctx, when)) == -EAGAIN)
+		hrtimer_cancel(&ctx->deadline->timer);
+	if (ret == 1) {
+		ctx_wake_subtree(ctx);
+		ret = 0;
+	}
+	return ret;
+}
+
+/**
+ * ctx_deadline_free - end a context's deadline together with the context
+ * @ctx: without references
+ *
+ * Context: process, no lock held
+ */
+void ctx_deadline_free(struct ctx *ctx)
+{
+	if (!ctx->deadline)
+		return;
+	hrtimer_cancel(&ctx->deadline->timer);
+	kmem_cache_free(ctx_deadline_cache, ctx->deadline);
+}
+
+/**
+ * ctx_deadline_earliest - the earliest of a context's deadlines
+ * @ctx: the context, whose own counts and those of its ancestors
+ *
+ * Return: CLOCK_MONOTONIC, over 0; 0 where there is none
+ */
+ktime_t ctx_deadline_earliest(struct ctx *ctx)
+{
+	ktime_t earliest = 0, at;
+
+	for (; ctx; ctx = ctx->parent) {
+		struct ctx_deadline *dl = READ_ONCE(ctx->deadline);
+		struct ctx_when when;
+
+		if (!dl)
+			continue;
+		scoped_guard(spinlock_irq, ctx_outer_lock(ctx))
+			when = dl->when;
+		if (!when.at)
+			continue;
+		at = ctx_when_mono(&when);
+		if (!earliest || at < earliest)
+			earliest = at;
+	}
+	return earliest;
+}

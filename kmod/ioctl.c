@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ioctls: what the caller gave is checked here, before anything is changed.
+ */
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "ctx.h"
+
+#define CTX_FD_FLAGS		(CTX_CLOEXEC | CTX_NONBLOCK)
+#define CTX_CREATE_FLAGS	(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED)
+
+static bool ctx_create_args_valid(const struct ctx_create_args *args)
+{
+	return !(args->flags & ~CTX_CREATE_FLAGS) &&
+	       !(args->fd_flags & ~CTX_FD_FLAGS) &&
+	       !args->nr_values && !args->values &&
+	       !args->nr_parents && !args->parents &&
+	       !args->reserved &&
+	       memchr(args->name, '\0', sizeof(args->name));
+}
+
+static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx *parent = file->private_data, *ctx;
+	struct ctx_create_args args;
+	struct ctx_when when;
+	struct file *new;
+	int fd, ret;
+
+	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
+	if (ret)
+		return ret;
+	if (!ctx_create_args_valid(&args))
+		return -EINVAL;
+	ret = ctx_when_read(&when, args.deadline, args.clockid,
+			    args.flags & CTX_CREATE_TIMEOUT);
+	if (ret)
+		return ret;
+
+	ctx = ctx_alloc(parent == ctx_background ? NULL : parent, args.flags, args.name);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	fd = ctx_deadline_prepare(ctx, &when);
+	if (!fd)
+		fd = ctx_open_fd(ctx, O_RDWR, args.fd_flags, &new);
+	if (fd < 0) {
+		ctx_put(ctx);
+		return fd;
+	}
+
+	/* Nothing fails from here on. */
+	ctx_link(ctx);
+	if (when.at)
+		ctx_deadline_set(ctx, &when);
+	fd_install(fd, new);
+	return fd;
+}
+
+/*
+ * Return: the message; NULL where there is none or no memory for it, which must
+ *	not keep anyone from cancelling; an ERR_PTR() of -EINVAL or -EFAULT
+ */
+static struct ctx_message *ctx_read_message(const struct ctx_cancel_args *args)
+{
+	char text[CTX_MESSAGE_MAX];
+	struct ctx_message *message;
+
+	if (args->message_len > sizeof(text))
+		return ERR_PTR(-EINVAL);
+	if (copy_from_user(text, u64_to_user_ptr(args->message), args->message_len))
+		return ERR_PTR(-EFAULT);
+	if (!args->message_len)
+		return NULL;
+
+	/* Rather no message than a wait for memory, or a victim of its want. */
+	message = kmalloc(struct_size(message, text, args->message_len),
+			  GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
+	if (message) {
+		message->len = args->message_len;
+		memcpy(message->text, text, args->message_len);
+	}
+	return message;
+}
+
+static long ctx_ioctl_cancel(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx_message *message;
+	struct ctx_cancel_args args;
+	int ret;
+
+	if (!ctx_file_writable(file))
+		return -EBADF;
+	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
+	if (ret)
+		return ret;
+	if (args.cause < 0)
+		return -EINVAL;
+	message = ctx_read_message(&args);
+	if (IS_ERR(message))
+		return PTR_ERR(message);
+
+	if (ctx_cancel(file->private_data, ECANCELED, args.cause ?: ECANCELED, message))
+		return 0;
+	kfree(message);
+	return 1;
+}
+
+static long ctx_ioctl_watch(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx *ctx = file->private_data;
+	struct file *new;
+	u32 fd_flags;
+	int fd, ret;
+
+	ret = copy_struct_from_user(&fd_flags, sizeof(fd_flags), argp, size);
+	if (ret)
+		return ret;
+	if (fd_flags & ~CTX_FD_FLAGS)
+		return -EINVAL;
+
+	fd = ctx_open_fd(ctx_get(ctx), O_RDONLY, fd_flags, &new);
+	if (fd < 0) {
+		ctx_put(ctx);
+		return fd;
+	}
+	fd_install(fd, new);
+	return fd;
+}
+
+static long ctx_ioctl_set_deadline(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx *ctx = file->private_data;
+	struct ctx_deadline_args args;
+	struct ctx_when when;
+	int ret;
+
+	if (!ctx_file_writable(file))
+		return -EBADF;
+	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
+	if (ret)
+		return ret;
+	if (args.flags & ~CTX_CREATE_TIMEOUT)
+		return -EINVAL;
+	ret = ctx_when_read(&when, args.deadline, args.clockid,
+			    args.flags & CTX_CREATE_TIMEOUT);
+	if (ret)
+		return ret;
+	ret = ctx_deadline_prepare(ctx, &when);
+	if (ret)
+		return ret;
+	return ctx_deadline_set(ctx, &when);
+}
+
+static long ctx_ioctl_info(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx_info info;
+
+	ctx_get_info(file->private_data, &info);
+	return copy_struct_to_user(argp, size, &info, sizeof(info), NULL);
+}
+
+/* An ioctl whatever size of structure its caller knows. */
+#define CTX_IOC_ANY_SIZE(cmd)	((cmd) & ~IOCSIZE_MASK)
+
+long ctx_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+	size_t size = _IOC_SIZE(cmd);
+
+	switch (CTX_IOC_ANY_SIZE(cmd)) {
+	case CTX_IOC_ANY_SIZE(CTX_IOC_CREATE):
+		return ctx_ioctl_create(file, argp, size);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_CANCEL):
+		return ctx_ioctl_cancel(file, argp, size);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_WATCH):
+		return ctx_ioctl_watch(file, argp, size);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_SET_DEADLINE):
+		return ctx_ioctl_set_deadline(file, argp, size);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_INFO):
+		return ctx_ioctl_info(file, argp, size);
+	default:
+		return -ENOTTY;
+	}
+}

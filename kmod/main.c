@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ctx - cancellation contexts: /dev/ctx, and the module's start and end
+ */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "ctx.h"
+
+static struct miscdevice ctx_device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "ctx",
+	.fops	= &ctx_dev_fops,
+	.mode	= 0666,
+};
+
+static int __init ctx_init(void)
+{
+	int ret;
+
+	ret = ctx_deadline_init();
+	if (ret)
+		return ret;
+	ret = ctx_tree_init();
+	if (ret)
+		goto err_deadline;
+	ret = misc_register(&ctx_device);
+	if (ret)
+		goto err_tree;
+	return 0;
+
+err_tree:
+	ctx_tree_exit();
+err_deadline:
+	ctx_deadline_exit();
+	return ret;
+}
+
+static void __exit ctx_exit(void)
+{
+	misc_deregister(&ctx_device);
+	/* No file is open, so what contexts there are belong to expired deadlines. */
+	ctx_deadline_drain();
+	ctx_tree_exit();
+	ctx_deadline_exit();
+}
+
+module_init(ctx_init);
+module_exit(ctx_exit);
+
+MODULE_DESCRIPTION("Cancellation contexts");
+MODULE_AUTHOR("The ctx authors");
+MODULE_LICENSE("GPL");
