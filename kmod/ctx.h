@@ -53,8 +53,9 @@
  *
  * Locks
  * =====
- * One lock in each context, taken by the deadline's timer too and so with
- * interrupts off, never two at a time. The lock of a context protects its list
+ * One lock in each context, never two at a time, taken by the deadline's soft
+ * timer too. It is taken with interrupts off, which is shorter than with bottom
+ * halves off. The lock of a context protects its list
  * of children and their number; and, of each child, its place on that list, its
  * record until that is published, and its deadline. Where there is no parent
  * the context's own lock does the latter: ctx_outer_lock(). So creation,

@@ -29,7 +29,7 @@ struct ctx_deadline {
 
 static struct kmem_cache *ctx_deadline_cache;
 static struct workqueue_struct *ctx_deadline_wq;
-/* Works that are queued or run, each with a reference on its context. */
+/* Works that are queued or run, or about to be: each holds its context. */
 static atomic_t ctx_deadline_works = ATOMIC_INIT(0);
 
 int ctx_deadline_init(void)
@@ -179,6 +179,7 @@ static void ctx_deadline_work(struct work_struct *work)
 }
 
 /*
+ * A soft timer, so that many deadlines at one instant keep no interrupt waiting.
  * @ctx is there, reference or not, because the last ctx_put() waits for its
  * timer. It is cancelled once, so its work is queued once.
  */
@@ -194,10 +195,15 @@ static enum hrtimer_restart ctx_deadline_expired(struct hrtimer *timer)
 	if (hlist_empty(&ctx->children)) {
 		/* Without children now, it will have none that a walk must see. */
 		ctx_unlink(ctx);
-	} else if (refcount_inc_not_zero(&ctx->refs)) {
-		atomic_inc(&ctx_deadline_works);
-		queue_work(ctx_deadline_wq, &dl->work);
+		return HRTIMER_NORESTART;
 	}
+
+	/* Counted first: from the reference on, ctx_deadline_drain() must wait. */
+	atomic_inc(&ctx_deadline_works);
+	if (refcount_inc_not_zero(&ctx->refs))
+		queue_work(ctx_deadline_wq, &dl->work);
+	else
+		atomic_dec(&ctx_deadline_works);
 	return HRTIMER_NORESTART;
 }
 
@@ -218,7 +224,7 @@ int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when)
 	dl = kmem_cache_zalloc(ctx_deadline_cache, GFP_KERNEL);
 	if (!dl)
 		return -ENOMEM;
-	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS);
+	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS_SOFT);
 	INIT_WORK(&dl->work, ctx_deadline_work);
 	dl->ctx = ctx;
 
@@ -254,8 +260,8 @@ static int ctx_deadline_try_set(struct ctx *ctx, const struct ctx_when *when)
 		return ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL) ? 1 : -ECANCELED;
 
 	/* Anew, because the clock may be another. */
-	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS);
-	hrtimer_start(&dl->timer, when->at, HRTIMER_MODE_ABS);
+	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS_SOFT);
+	hrtimer_start(&dl->timer, when->at, HRTIMER_MODE_ABS_SOFT);
 	return 0;
 }
 
