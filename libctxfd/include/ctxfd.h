@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libctxfd: cancellation contexts for programs, over /dev/ctx.
+ *
+ * A context is a file descriptor. Work that is done under it waits for it with
+ * poll beside everything else that it waits for, and stops once it is readable.
+ * Whoever holds the context writable cancels it, and with it all that was made
+ * below it, in whatever process; so does its deadline, and so does the end of
+ * the last process that holds it writable.
+ *
+ * Rules that hold for every function:
+ *
+ * - Failure is -1 with errno set, and has then changed nothing. Beside the
+ *   errors that a function names, a descriptor that is not open gives EBADF and
+ *   one that is no context ENOTTY.
+ * - Every descriptor that a function returns is close-on-exec and belongs to
+ *   the caller, who closes it; ctxfd_background() alone is the library's.
+ * - A time is a struct timespec with @tv_sec >= 0 and 0 <= @tv_nsec < 10^9, all
+ *   else gives EINVAL. A NULL stands for none: no timeout, no deadline.
+ * - All may be called from several threads at once, and in a child after fork.
+ */
+#ifndef CTXFD_H
+#define CTXFD_H
+
+#include <sys/types.h>
+#include <time.h>
+
+#include <linux/ctx.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Seen through the -fvisibility=hidden that the library is built with. */
+#pragma GCC visibility push(default)
+
+/* A C99 compiler that is held to the letter has <time.h> without it. */
+struct timespec;
+
+/**
+ * ctxfd_background() - the context that is never cancelled
+ *
+ * The parent of every root. The first call opens /dev/ctx, and all share that
+ * descriptor: it belongs to the library, is never to be closed and stays open
+ * until the program ends. A child inherits it over fork, not over exec. A
+ * program that closes descriptors it did not open, as some daemons do, closes
+ * this one too: what the library then takes for the background is whatever got
+ * its number. Such a program does its closing before its first call, or opens
+ * /dev/ctx itself and passes that descriptor as the parent.
+ *
+ * Return: the descriptor, or -1 with an errno of open: ENOENT where the module
+ * is not loaded, EMFILE, ENFILE, ENOMEM.
+ */
+int ctxfd_background(void);
+
+/**
+ * ctxfd_create() - a new context, with all that one can have
+ * @parent: a context, writable or not, or the background
+ * @args: see <linux/ctx.h>; zeroed, it stands for a plain child. The new
+ *	descriptor is close-on-exec whatever @fd_flags say
+ *
+ * A child of a cancelled context is created cancelled, as that was.
+ *
+ * Return: a writable descriptor, or -1: EFAULT where @args is NULL; EINVAL for
+ * what <linux/ctx.h> says; ELOOP where the tree is too deep; EMFILE, ENFILE,
+ * ENOMEM.
+ */
+int ctxfd_create(int parent, const struct ctx_create_args *args);
+
+/**
+ * ctxfd_with_cancel() - a child without a deadline of its own
+ * @parent: a context, writable or not, or the background
+ *
+ * Return: as ctxfd_create().
+ */
+int ctxfd_with_cancel(int parent);
+
+/**
+ * ctxfd_with_timeout() - a child that is cancelled after a time
+ * @parent: a context, writable or not, or the background
+ * @timeout: from now, on CLOCK_MONOTONIC; zero creates it cancelled; NULL, or
+ *	what is beyond the clock's 292 years, never comes
+ *
+ * The deadline of an ancestor, where that is earlier, still holds.
+ *
+ * Return: as ctxfd_create(); EINVAL for a bad @timeout.
+ */
+int ctxfd_with_timeout(int parent, const struct timespec *timeout);
+
+/**
+ * ctxfd_with_deadline() - a child that is cancelled at a point in time
+ * @parent: a context, writable or not, or the background
+ * @clock: CLOCK_REALTIME, CLOCK_MONOTONIC or CLOCK_BOOTTIME
+ * @deadline: on @clock; one that has passed creates it cancelled; NULL for none
+ *
+ * Return: as ctxfd_create(); EINVAL for another clock, a bad @deadline or one
+ * beyond the clock's 292 years.
+ */
+int ctxfd_with_deadline(int parent, clockid_t clock, const struct timespec *deadline);
+
+/**
+ * ctxfd_watch() - a read-only descriptor of the same context
+ * @ctx: a context, writable or not
+ *
+ * What to hand to others: it can wait, ask and be a parent, never cancel or
+ * move the deadline. It does not keep the context from being cancelled when
+ * the last writable descriptor goes.
+ *
+ * Return: the descriptor, or -1: EMFILE, ENFILE, ENOMEM.
+ */
+int ctxfd_watch(int ctx);
+
+/**
+ * ctxfd_cancel() - cancel the context and all below it
+ * @ctx: a writable descriptor
+ *
+ * When it returns, everybody who waits on any of them has been woken.
+ *
+ * Return: 0 where this call cancelled it, 1 where it was cancelled before, or
+ * -1: EBADF where @ctx is read-only.
+ */
+int ctxfd_cancel(int ctx);
+
+/**
+ * ctxfd_cancel_cause() - cancel, and say why
+ * @ctx: a writable descriptor
+ * @cause: an errno or a number of the application's own, over 0; 0 stands for
+ *	ECANCELED
+ * @message: UTF-8 for people, at most CTX_MESSAGE_MAX bytes without its NUL;
+ *	may be NULL
+ *
+ * ctxfd_info() shows both, here and on every context that this one reached.
+ *
+ * Return: as ctxfd_cancel(); EINVAL for a @cause under 0 or a longer @message.
+ */
+int ctxfd_cancel_cause(int ctx, int cause, const char *message);
+
+/**
+ * ctxfd_set_deadline() - replace the context's own deadline
+ * @ctx: a writable descriptor
+ * @clock: CLOCK_REALTIME, CLOCK_MONOTONIC or CLOCK_BOOTTIME
+ * @deadline: on @clock, earlier or later than before; one that has passed
+ *	cancels the context; NULL for none
+ *
+ * What the context inherits stays.
+ *
+ * Return: 0, or -1: EBADF where @ctx is read-only; ECANCELED where it is
+ * cancelled, whatever by; EINVAL as ctxfd_with_deadline(); ENOMEM.
+ */
+int ctxfd_set_deadline(int ctx, clockid_t clock, const struct timespec *deadline);
+
+/**
+ * ctxfd_set_timeout() - replace the context's own deadline by a time from now
+ * @ctx: a writable descriptor
+ * @timeout: as in ctxfd_with_timeout(); zero cancels the context
+ *
+ * Return: as ctxfd_set_deadline().
+ */
+int ctxfd_set_timeout(int ctx, const struct timespec *timeout);
+
+/**
+ * ctxfd_err() - whether the context is cancelled
+ * @ctx: a context, writable or not, or the background
+ *
+ * Return: 0 while it is alive; ECANCELED or ETIMEDOUT, which then stays; -1.
+ */
+int ctxfd_err(int ctx);
+
+/**
+ * ctxfd_info() - all that there is to know about the context
+ * @ctx: a context, writable or not; for the background all is zero
+ * @info: filled in, see <linux/ctx.h>
+ *
+ * Return: 0, or -1: EFAULT.
+ */
+int ctxfd_info(int ctx, struct ctx_info *info);
+
+/**
+ * ctxfd_deadline() - when the context will be cancelled at the latest
+ * @ctx: a context, writable or not, or the background
+ * @deadline: takes the earliest deadline of the context and its ancestors, on
+ *	CLOCK_MONOTONIC, whatever clock it was set on; left alone where there is
+ *	none; may be NULL
+ *
+ * Return: 1 where it has one, 0 where it has none, or -1.
+ */
+int ctxfd_deadline(int ctx, struct timespec *deadline);
+
+/**
+ * ctxfd_wait() - wait until the context is cancelled
+ * @ctx: a context, writable or not, or the background
+ * @timeout: at most how long, on CLOCK_MONOTONIC; zero only looks; NULL waits
+ *	for ever
+ *
+ * Signals do not end it: it goes on after the handler, for what is left of the
+ * time. The O_NONBLOCK of @ctx makes no difference.
+ *
+ * Return: 1 once the context is cancelled, 0 where @timeout passed before, or
+ * -1: EINVAL for a bad @timeout; ENOMEM.
+ */
+int ctxfd_wait(int ctx, const struct timespec *timeout);
+
+/**
+ * ctxfd_send_fd() - hand a context to another process
+ * @sock: a connected Unix socket, of any type
+ * @ctx: the context; where the other is only to wait, what ctxfd_watch() gave
+ *
+ * The message is one byte with the descriptor. A writable descriptor under way
+ * keeps the context from being cancelled by release, until it is received or
+ * the socket is gone.
+ *
+ * Return: 0, or -1 with an errno of sendmsg, in particular EPIPE, without a
+ * SIGPIPE, where nobody is left to receive, and EAGAIN for a full non-blocking
+ * socket.
+ */
+int ctxfd_send_fd(int sock, int ctx);
+
+/**
+ * ctxfd_recv_fd() - take the context that ctxfd_send_fd() sent
+ * @sock: a Unix socket
+ *
+ * Whatever else the message carried, descriptors above all, is closed.
+ *
+ * Return: the descriptor, writable if that which was sent is, or -1: EBADMSG
+ * where the message did not carry exactly one context, and is then used up;
+ * ECONNRESET where the other end was closed before it sent one; EMFILE where
+ * the process has no room for the descriptor, which is then lost; an errno of
+ * recvmsg, in particular EAGAIN for an empty non-blocking socket.
+ */
+int ctxfd_recv_fd(int sock);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CTXFD_H */

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* New contexts, and new descriptors of old ones. */
+
+#include <errno.h>
+#include <sys/ioctl.h>
+
+#include "internal.h"
+
+int ctxfd_create(int parent, const struct ctx_create_args *args)
+{
+	struct ctx_create_args copy;
+
+	if (!args) {
+		errno = EFAULT;
+		return -1;
+	}
+	copy = *args;
+	copy.fd_flags |= CTX_CLOEXEC;
+	return ioctl(parent, CTX_IOC_CREATE, &copy);
+}
+
+static int create_until(int parent, const struct ctx_deadline_args *until)
+{
+	struct ctx_create_args args = {
+		.flags = until->flags,
+		.deadline = until->deadline,
+		.clockid = until->clockid,
+	};
+
+	return ctxfd_create(parent, &args);
+}
+
+int ctxfd_with_cancel(int parent)
+{
+	return ctxfd_with_timeout(parent, NULL);
+}
+
+int ctxfd_with_timeout(int parent, const struct timespec *timeout)
+{
+	struct ctx_deadline_args until;
+
+	if (ctxfd_fill_timeout(timeout, &until))
+		return -1;
+	return create_until(parent, &until);
+}
+
+int ctxfd_with_deadline(int parent, clockid_t clock, const struct timespec *deadline)
+{
+	struct ctx_deadline_args until;
+
+	if (ctxfd_fill_deadline(clock, deadline, &until))
+		return -1;
+	return create_until(parent, &until);
+}
+
+int ctxfd_watch(int ctx)
+{
+	__u32 fd_flags = CTX_CLOEXEC;
+
+	return ioctl(ctx, CTX_IOC_WATCH, &fd_flags);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Questions that are answered at once. */
+
+#include <sys/ioctl.h>
+
+#include "internal.h"
+
+int ctxfd_info(int ctx, struct ctx_info *info)
+{
+	return ioctl(ctx, CTX_IOC_INFO, info);
+}
+
+/*
+ * Poll and read would copy less, but take two system calls where the context
+ * is cancelled, and would take any descriptor for a context.
+ */
+int ctxfd_err(int ctx)
+{
+	struct ctx_info info;
+
+	if (ctxfd_info(ctx, &info))
+		return -1;
+	return (int)info.err;
+}
+
+int ctxfd_deadline(int ctx, struct timespec *deadline)
+{
+	struct ctx_info info;
+
+	if (ctxfd_info(ctx, &info))
+		return -1;
+	if (!info.deadline)
+		return 0;
+	if (deadline) {
+		deadline->tv_sec = (time_t)(info.deadline / NSEC_PER_SEC);
+		deadline->tv_nsec = (long)(info.deadline % NSEC_PER_SEC);
+	}
+	return 1;
+}
