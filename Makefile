@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Cancellation contexts: everything from here; `make help` lists it.
+
+KERNEL	?= 6.1
+KERNELS	:= 6.1 6.12 6.12-rt latest-kasan
+KDIR	?=
+TESTS	?=
+
+all: module libctxfd samples selftests
+
+help:
+	@echo 'make            build the module, the library, the samples and the tests'
+	@echo 'make module     build kmod/ctx.ko'
+	@echo 'make run        boot a kernel in QEMU, load the module, run the demonstration'
+	@echo 'make shell      the same guest with an interactive shell'
+	@echo 'make check      run the tests in QEMU'
+	@echo 'make check-all  run them on every kernel'
+	@echo 'make lint       check the sources without running them'
+	@echo 'make clean      remove what was built here; CTX_CACHE stays'
+	@echo
+	@echo 'KERNEL=   for run, shell and check: $(KERNELS); $(KERNEL) without'
+	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
+	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
+	@echo '          newest installed'
+	@echo 'CTX_CACHE kernels and sources are kept there; ~/.cache/ctx without'
+
+packages:
+	@scripts/packages build
+
+module: packages
+	@scripts/module $(KDIR) | xargs -I{} cp {} kmod/ctx.ko
+
+libctxfd: packages
+	@$(MAKE) -C libctxfd
+
+samples: libctxfd
+	@$(MAKE) -C samples
+
+selftests: libctxfd
+	@scripts/packages tests
+	@mkdir -p build/selftests
+	@ksft=$$(scripts/kernel-source) && \
+		$(MAKE) -C selftests KSFT=$$ksft/tools/testing/selftests \
+			OUTPUT=$(CURDIR)/build/selftests
+
+run shell:
+	@selftests/qemu/guest $@ $(KERNEL)
+
+check:
+	@selftests/qemu/guest check $(KERNEL) $(TESTS)
+
+check-all:
+	@selftests/qemu/check-all $(KERNELS)
+
+lint:
+	@scripts/lint
+
+clean:
+	rm -rf build
+	rm -f kmod/ctx.ko
+	$(MAKE) -C libctxfd clean
+	$(MAKE) -C samples clean
+
+.PHONY: all help packages module libctxfd samples selftests run shell check check-all lint clean
