@@ -300,26 +300,27 @@ TEST_F(abi, zeros_at_the_end_of_a_larger_structure_are_taken)
 	}
 }
 
-/* @cmd with every one of the bytes that it does not know set in turn. */
-#define check_unknown_bytes(cmd, object) ({				\
-	const size_t __more[] = { 1, 8, 64, MAX_SIZE - sizeof(object) };\
-	size_t __size, __at, __step;					\
-	unsigned int __i;						\
-	char *__arg;							\
+/* @cmd with each of @more bytes that it does not know set in turn, or some. */
+#define check_unknown_bytes(cmd, object, more, step) ({			\
+	const size_t __size = sizeof(object) + (more);			\
+	char *__arg = at_end((object), __size);				\
+	size_t __at;							\
 									\
-	for (__i = 0; __i < ARRAY_SIZE(__more); __i++) {		\
-		__size = sizeof(object) + __more[__i];			\
-		__arg = at_end((object), __size);			\
-		__step = __more[__i] > 64 ? 1021 : 1;			\
-		for (__at = __size - 1; __at >= sizeof(object) &&	\
-		     __at < __size; __at -= __step) {			\
-			__arg[__at] = 0x80;				\
-			check_refused(self->fd, E2BIG,			\
-				ioctl(self->fd, WITH_SIZE((cmd), __size),\
-				      __arg));				\
-			__arg[__at] = 0;				\
-		}							\
+	for (__at = sizeof(object); __at < __size; __at += (step)) {	\
+		__arg[__at] = 0x80;					\
+		check_errno(E2BIG, ioctl(self->fd,			\
+					 WITH_SIZE((cmd), __size), __arg));\
+		__arg[__at] = 0;					\
 	}								\
+	__arg[__size - 1] = 1;						\
+	check_refused(self->fd, E2BIG,					\
+		      ioctl(self->fd, WITH_SIZE((cmd), __size), __arg));\
+})
+
+#define check_all_unknown_bytes(cmd, object) ({				\
+	check_unknown_bytes((cmd), (object), 1, 1);			\
+	check_unknown_bytes((cmd), (object), 64, 1);			\
+	check_unknown_bytes((cmd), (object), MAX_SIZE - sizeof(object), 1021);\
 })
 
 TEST_F(abi, unknown_bytes_that_are_not_zero_give_E2BIG)
@@ -329,10 +330,10 @@ TEST_F(abi, unknown_bytes_that_are_not_zero_give_E2BIG)
 	const struct ctx_deadline_args deadline = { .deadline = HOUR };
 	const __u32 watch = 0;
 
-	check_unknown_bytes(CTX_IOC_CREATE, create);
-	check_unknown_bytes(CTX_IOC_CANCEL, cancel);
-	check_unknown_bytes(CTX_IOC_WATCH, watch);
-	check_unknown_bytes(CTX_IOC_SET_DEADLINE, deadline);
+	check_all_unknown_bytes(CTX_IOC_CREATE, create);
+	check_all_unknown_bytes(CTX_IOC_CANCEL, cancel);
+	check_all_unknown_bytes(CTX_IOC_WATCH, watch);
+	check_all_unknown_bytes(CTX_IOC_SET_DEADLINE, deadline);
 	check_alive(self->fd);
 }
 

@@ -98,7 +98,7 @@ FIXTURE_SETUP(atomic)
 	ASSERT_LE(0, self->dev);
 	self->tree = (struct tree){
 		.nr = TREE, .fd = self->fd, .parent = self->parent, .id = self->id,
-		.x = { .random = 1234567, .ahead = expiry_ahead(self->dev) },
+		.x = { .random = 1234567, .ahead = expiry_ahead() },
 	};
 	self->sight.tree = &self->tree;
 }

@@ -7,14 +7,12 @@
 #include <sys/resource.h>
 
 #define CGROUP		"/sys/fs/cgroup"
-#define MAX_FDS		32768
+#define MAX_FDS		8192
 
-/* Descriptors whose cost is measured: many, for it is not told exactly. */
-#define COUNT		8000
+/* Enough for a process and some thousand descriptors, but not for MAX_FDS. */
+#define LIMIT		(3L << 20)
 
-/* What a limit leaves, and how many contexts cannot fit in there. */
-#define ROOM		(1 << 20)
-#define TOO_MANY	(ROOM / 64)
+#define COUNT		2000
 #define CHILDREN	200
 
 FIXTURE(memcg) {
@@ -75,21 +73,6 @@ static long slab_bytes(const char *path)
 	return bytes;
 }
 
-/* The bytes of all kinds charged to it. */
-static long all_bytes(const char *path)
-{
-	char name[128];
-	long bytes = -1;
-	FILE *file;
-
-	snprintf(name, sizeof(name), "%s/memory.current", path);
-	file = fopen(name, "r");
-	if (!file || fscanf(file, "%ld", &bytes) != 1)
-		return -1;
-	fclose(file);
-	return bytes;
-}
-
 /* What a descriptor can be made of, to compare what they cost. */
 static int new_watch(int fd)
 {
@@ -106,91 +89,112 @@ static int new_timed(int fd)
 	return ctx_new_timeout(fd, HOUR);
 }
 
-/* Makes room for descriptors, and moves into the cgroup. */
+/*
+ * Moves into the cgroup @path, to work there at its limit: without the means to
+ * open a file or to touch a new page, and without being killed for it.
+ *
+ * Returns a descriptor of memory.max, or -1.
+ */
 static int enter(const char *path)
 {
 	struct rlimit limit = { MAX_FDS, MAX_FDS };
+	char name[128], stack[65536];
 
-	return setrlimit(RLIMIT_NOFILE, &limit) ? -1 :
-	       write_text(path, "cgroup.procs", "0");
+	explicit_bzero(stack, sizeof(stack));
+	/* The table of descriptors is to grow there, and now. */
+	if (write_text("/proc/self", "oom_score_adj", "-1000") ||
+	    write_text(path, "cgroup.procs", "0") ||
+	    setrlimit(RLIMIT_NOFILE, &limit) ||
+	    close(fcntl(STDERR_FILENO, F_DUPFD, MAX_FDS - 1)) ||
+	    mlockall(MCL_CURRENT | MCL_FUTURE))
+		return -1;
+	snprintf(name, sizeof(name), "%s/memory.max", path);
+	return open(name, O_WRONLY | O_CLOEXEC);
+}
+
+static int set_limit(int max, long bytes)
+{
+	char text[32] = "max";
+
+	if (bytes)
+		snprintf(text, sizeof(text), "%ld", bytes);
+	return write(max, text, strlen(text)) < 0 ? -1 : 0;
+}
+
+/* Calls @make until that fails. Returns errno. */
+static int fill(int fd, int (*make)(int fd), long *count)
+{
+	for (*count = 0; *count < MAX_FDS; ++*count)
+		if (make(fd) < 0)
+			return errno;
+	return 0;
 }
 
 /*
- * What one of COUNT descriptors made by @make costs a process in the cgroup
- * @path, of which they are the first charge; -1 where that was not found out.
+ * What one descriptor made by @make costs, found by how many of them there can
+ * be in a cgroup of its own that is limited: memory.current and memory.stat are
+ * not exact.
  */
-static long bytes_each(const char *path, int fd, int (*make)(int fd))
-{
-	long bytes = -1;
-	int end[2], i;
-	pid_t pid;
-
-	if (mkdir(path, 0755) && errno != EEXIST)
-		return -1;
-	if (pipe(end))
-		return -1;
-	pid = ctx_fork();
-	if (!pid) {
-		int ret = enter(path);
-
-		for (i = 0; i < COUNT; i++)
-			if (make(fd) < 0)
-				ret = -1;
-		bytes = ret ? -1 : slab_bytes(path);
-		_exit(write(end[1], &bytes, sizeof(bytes)) != sizeof(bytes));
-	}
-	close(end[1]);
-	if (read(end[0], &bytes, sizeof(bytes)) != sizeof(bytes))
-		bytes = -1;
-	close(end[0]);
-	waitpid(pid, NULL, 0);
-	return bytes < 0 ? -1 : bytes / COUNT;
-}
-
-/* The same in a cgroup of its own, in which nothing is left from before. */
-#define bytes_of(make) ({						\
+#define cost_of(make) ({						\
+	long *__count = mmap(NULL, sizeof(long), PROT_READ | PROT_WRITE,\
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);	\
 	char __path[96];						\
-	long __bytes;							\
+	pid_t __pid;							\
 									\
+	ASSERT_NE(MAP_FAILED, __count);					\
 	snprintf(__path, sizeof(__path), "%s-%s", self->path, #make);	\
-	__bytes = bytes_each(__path, self->root, (make));		\
-	rmdir(__path);							\
-	EXPECT_LT(0, __bytes);						\
-	__bytes;							\
+	ASSERT_EQ(0, mkdir(__path, 0755));				\
+	in_child(__pid) {						\
+		int __error, __max = enter(__path);			\
+									\
+		ASSERT_EQ(0, set_limit(__max, LIMIT));			\
+		__error = fill(self->root, (make), __count);		\
+		ASSERT_EQ(0, set_limit(__max, 0));			\
+		EXPECT_EQ(ENOMEM, __error);				\
+	}								\
+	check_child(__pid);						\
+	EXPECT_EQ(0, rmdir(__path));					\
+	ASSERT_LT(0, *__count);						\
+	LIMIT / *__count;						\
 })
 
 /* The parent of them all is not theirs. A watch descriptor is a file alone. */
 TEST_F_TIMEOUT(memcg, contexts_are_charged_to_whoever_creates_them, 120)
 {
-	EXPECT_LE(bytes_of(new_watch) + 64, bytes_of(ctx_new));
+	long file = cost_of(new_watch);
+
+	EXPECT_LE(file + 64, cost_of(ctx_new));
 }
 
 TEST_F_TIMEOUT(memcg, names_and_deadlines_are_charged_as_well, 120)
 {
-	long plain = bytes_of(ctx_new);
+	long plain = cost_of(ctx_new);
 
-	EXPECT_LE(plain + 16, bytes_of(new_named));
-	EXPECT_LE(plain + 48, bytes_of(new_timed));
+	EXPECT_LE(plain + 16, cost_of(new_named));
+	EXPECT_LE(plain + 48, cost_of(new_timed));
 }
 
 TEST_F_TIMEOUT(memcg, the_charge_ends_with_the_contexts, 120)
 {
+	long least = 64 * COUNT;
+	pid_t pid;
 	int i;
 
-	EXPECT_LE(64, bytes_each(self->path, self->root, ctx_new));
-	/* Memory may be given back some time after the last descriptor. */
-	for (i = 0; i < CTX_WAIT_MS; i++) {
-		if (slab_bytes(self->path) < 16 * COUNT)
-			break;
-		usleep(1000);
+	ASSERT_EQ(0, mkdir(self->path, 0755));
+	in_child(pid) {
+		ASSERT_LE(0, enter(self->path));
+		for (i = 0; i < COUNT; i++)
+			ASSERT_LE(0, ctx_new(self->root));
+		EXPECT_LE(least, slab_bytes(self->path));
 	}
-	EXPECT_GT(16 * COUNT, slab_bytes(self->path));
+	check_child(pid);
+	/* It is told, and may be given back, some time after the end. */
+	for (i = 0; i < CTX_WAIT_MS && slab_bytes(self->path) >= least; i++)
+		usleep(1000);
+	EXPECT_GT(least, slab_bytes(self->path));
 }
 
-/*
- * At the limit the process can neither open a file nor touch a new page, so it
- * has what it needs beforehand, and looks at what it found afterwards.
- */
+/* What was found at the limit, to be looked at where there is memory again. */
 struct at_limit {
 	int create;			/* errno of what failed in the end */
 	int watch;
@@ -203,46 +207,26 @@ struct at_limit {
 	struct ctx_info child;		/* after it */
 };
 
-/* Creates until that fails, for which it returns errno. */
-static int fill(int fd)
+static void find_limit(struct at_limit *found, int root)
 {
-	int i;
+	int parent = ctx_new(root), children[CHILDREN], i;
+	long count;
 
-	for (i = 0; i < TOO_MANY; i++)
-		if (ctx_new(fd) < 0)
-			return errno;
-	return 0;
-}
-
-static void find_limit(struct at_limit *found, const char *path, int root)
-{
-	int parent = ctx_new(root), children[CHILDREN], max, i;
-	char name[128], limit[32], stack[65536];
-
-	explicit_bzero(stack, sizeof(stack));
 	for (i = 0; i < CHILDREN; i++)
 		children[i] = ctx_new(parent);
-	/* The table of descriptors is to grow now. */
-	close(fcntl(root, F_DUPFD, MAX_FDS - 1));
-	snprintf(name, sizeof(name), "%s/memory.max", path);
-	max = open(name, O_WRONLY | O_CLOEXEC);
-	mlockall(MCL_CURRENT | MCL_FUTURE);
-	snprintf(limit, sizeof(limit), "%ld", all_bytes(path) + ROOM);
-	if (write(max, limit, strlen(limit)) < 0)
-		return;
 
 	/*
 	 * Of what needs less there may be room for some, and memory that was
 	 * freed before may be given back in between.
 	 */
-	found->create = fill(root);
+	found->create = fill(root, ctx_new, &count);
 	for (i = 0; i < CHILDREN && ctx_watch(parent, 0) >= 0; i++)
 		if (i % 50 == 49)
-			fill(root);
+			fill(root, ctx_new, &count);
 	found->watch = i < CHILDREN ? errno : 0;
 	for (i = 0; i < CHILDREN && !ctx_set_timeout(children[i], HOUR); i++)
 		if (i % 50 == 49)
-			fill(root);
+			fill(root, ctx_new, &count);
 	found->deadline = i < CHILDREN ? errno : 0;
 	ctx_info(parent, &found->parent);
 
@@ -252,8 +236,6 @@ static void find_limit(struct at_limit *found, const char *path, int root)
 		found->read = read(children[CHILDREN - 1], &found->event,
 				   sizeof(found->event));
 	ctx_info(children[CHILDREN - 1], &found->child);
-	if (write(max, "max", 3) < 0)
-		found->cancel = -1;
 }
 
 TEST_F_TIMEOUT(memcg, a_limit_gives_ENOMEM_and_spares_cancel, 120)
@@ -263,10 +245,11 @@ TEST_F_TIMEOUT(memcg, a_limit_gives_ENOMEM_and_spares_cancel, 120)
 
 	ASSERT_EQ(0, mkdir(self->path, 0755));
 	in_child(pid) {
-		/* Or it would be killed instead, as by any allocation. */
-		ASSERT_EQ(0, write_text("/proc/self", "oom_score_adj", "-1000"));
-		ASSERT_EQ(0, enter(self->path));
-		find_limit(&found, self->path, self->root);
+		int max = enter(self->path);
+
+		ASSERT_EQ(0, set_limit(max, LIMIT));
+		find_limit(&found, self->root);
+		ASSERT_EQ(0, set_limit(max, 0));
 		EXPECT_EQ(ENOMEM, found.create);
 		EXPECT_EQ(ENOMEM, found.watch);
 		EXPECT_EQ(ENOMEM, found.deadline);

@@ -68,13 +68,43 @@ struct race {
 	} racer[RACERS_MAX];
 };
 
-/* The number of rounds, which CTX_ROUNDS multiplies; it may be a fraction. */
+/* What it costs to make a context and ask for its id, in nanoseconds, at best. */
+static inline __u64 race_cost(void)
+{
+	__u64 start, took, best = NSEC_PER_SEC;
+	int dev = ctx_background(), i, fd;
+
+	for (i = 0; i < 20; i++) {
+		start = ctx_clock(CLOCK_MONOTONIC);
+		fd = ctx_new(dev);
+		ctx_id(fd);
+		took = ctx_clock(CLOCK_MONOTONIC) - start;
+		close(fd);
+		if (took < best)
+			best = took;
+	}
+	close(dev);
+	return best;
+}
+
+/*
+ * The number of rounds: @nr, or less on a kernel that checks every access and is
+ * ten times slower for it. That finds with one round what another needs many for.
+ * CTX_ROUNDS is a factor that applies instead; it may be a fraction.
+ */
 static inline unsigned int rounds(unsigned int nr)
 {
 	const char *env = getenv("CTX_ROUNDS");
-	double scaled = env ? nr * strtod(env, NULL) : nr;
+	static double factor;
 
-	return scaled < 2 ? 2 : scaled;
+	if (!factor && env)
+		factor = strtod(env, NULL);
+	if (!factor) {
+		/* 20 us is what an emulator of today needs for an ordinary kernel. */
+		factor = 20000. / race_cost();
+		factor = factor > 1 ? 1 : factor < 0.08 ? 0.08 : factor;
+	}
+	return nr * factor < 3 ? 3 : nr * factor;
 }
 
 static inline __u32 race_random(__u32 *state)
@@ -372,21 +402,9 @@ struct expiry {
 };
 
 /* What is left after a context was made must be some time, on any machine. */
-static inline __u64 expiry_ahead(int dev)
+static inline __u64 expiry_ahead(void)
 {
-	__u64 start, took, best = HOUR;
-	int i, fd;
-
-	for (i = 0; i < 20; i++) {
-		start = ctx_clock(CLOCK_MONOTONIC);
-		fd = ctx_new(dev);
-		ctx_id(fd);
-		took = ctx_clock(CLOCK_MONOTONIC) - start;
-		close(fd);
-		if (took < best)
-			best = took;
-	}
-	return 20000 + 3 * best;
+	return 20000 + 3 * race_cost();
 }
 
 static inline void *expiry_thread(void *arg)
@@ -406,9 +424,9 @@ static inline void *expiry_thread(void *arg)
 }
 
 /* The caller keeps to one processor until expiry_end(). */
-static inline bool expiry_begin(struct expiry *x, int dev)
+static inline bool expiry_begin(struct expiry *x)
 {
-	*x = (struct expiry){ .random = 161803398, .ahead = expiry_ahead(dev) };
+	*x = (struct expiry){ .random = 161803398, .ahead = expiry_ahead() };
 	sched_getaffinity(0, sizeof(x->affinity), &x->affinity);
 	x->alone = CPU_COUNT(&x->affinity) < 2;
 	if (!x->alone && pthread_create(&x->thread, NULL, expiry_thread, x))

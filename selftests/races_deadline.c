@@ -20,7 +20,7 @@ FIXTURE_SETUP(expiry)
 	self->dev = ctx_background();
 	ASSERT_LE(0, self->dev);
 	self->x.random = 161803398;
-	self->x.ahead = expiry_ahead(self->dev);
+	self->x.ahead = expiry_ahead();
 }
 
 FIXTURE_TEARDOWN(expiry)
@@ -44,7 +44,7 @@ static void race_set(struct __test_metadata *_metadata, FIXTURE_DATA(expiry) *se
 	unsigned int i, n, nr = 0;
 	int alive[64];
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(turns); i++) {
 		ASSERT_TRUE(expiry_set(&self->x, self->dev));
 		expiry_approach(&self->x);

@@ -19,7 +19,7 @@ FIXTURE_SETUP(strike)
 	self->dev = ctx_background();
 	ASSERT_LE(0, self->dev);
 	self->x.random = 141421356;
-	self->x.ahead = expiry_ahead(self->dev);
+	self->x.ahead = expiry_ahead();
 }
 
 FIXTURE_TEARDOWN(strike)
@@ -32,7 +32,7 @@ TEST_F_TIMEOUT(strike, against_a_cancel_has_one_winner, 300)
 {
 	unsigned int i;
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(600); i++) {
 		int child, ret;
 
@@ -57,7 +57,7 @@ TEST_F_TIMEOUT(strike, against_the_close_of_the_owner_has_one_winner, 300)
 {
 	unsigned int i;
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(600); i++) {
 		struct ctx_info info;
 		int watch;
@@ -84,7 +84,7 @@ TEST_F_TIMEOUT(strike, on_a_context_that_is_freed, 300)
 	unsigned int i;
 	int parent, child;
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(1000); i++) {
 		parent = ctx_new(self->dev);
 		ASSERT_TRUE(expiry_set(&self->x, i % 2 ? parent : self->dev));
@@ -105,7 +105,7 @@ TEST_F_TIMEOUT(strike, against_the_creation_of_a_child, 300)
 {
 	unsigned int i;
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(600); i++) {
 		int child;
 
@@ -126,7 +126,7 @@ TEST_F_TIMEOUT(strike, against_the_creation_of_descendants_with_deadlines, 300)
 {
 	unsigned int i, n;
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(400); i++) {
 		__u64 origin = 0;
 		int fd[4];
@@ -163,7 +163,7 @@ TEST_F_TIMEOUT(strike, against_a_cancel_of_an_ancestor, 300)
 {
 	unsigned int i;
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(500); i++) {
 		struct ctx_info info, leaf_info;
 		int root = ctx_new(self->dev), middle = ctx_new(root), leaf;
@@ -196,7 +196,7 @@ TEST_F_TIMEOUT(strike, on_an_ancestor_against_a_cancel, 300)
 {
 	unsigned int i;
 
-	ASSERT_TRUE(expiry_begin(&self->x, self->dev));
+	ASSERT_TRUE(expiry_begin(&self->x));
 	for (i = 0; i < rounds(500); i++) {
 		struct ctx_info leaf_info;
 		int middle, leaf, ret;

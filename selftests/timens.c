@@ -116,8 +116,10 @@ TEST_F(timens, a_deadline_from_before_the_namespace_has_passed)
 	pid_t pid;
 
 	in_child(pid) {
+		/* The last is 0 outside, which is not to be taken for none. */
 		const __u64 passed[] = {
 			1, MONOTONIC_AHEAD / 2 * NSEC_PER_SEC,
+			MONOTONIC_AHEAD * NSEC_PER_SEC,
 		};
 		unsigned int i;
 		int fd;

@@ -333,7 +333,7 @@ TEST_F(tree, bytes_after_the_nul_of_a_name_show_nowhere)
 	close(fd);
 }
 
-TEST_F(tree, a_tree_deeper_than_max_depth_gives_ELOOP)
+TEST_F_TIMEOUT(tree, a_tree_deeper_than_max_depth_gives_ELOOP, 120)
 {
 	unsigned int max_depth = read_number(MAX_DEPTH), depth;
 	int fd = dup(self->root), child;
