@@ -28,7 +28,7 @@ packages:
 	@scripts/packages build
 
 module: packages
-	@scripts/module $(KDIR) | xargs -I{} cp {} kmod/ctx.ko
+	@ko=$$(scripts/module $(KDIR)) && cp "$$ko" kmod/ctx.ko
 
 libctxfd: packages
 	@$(MAKE) -C libctxfd

@@ -159,14 +159,14 @@ static int fill(int fd, int (*make)(int fd), long *count)
 })
 
 /* The parent of them all is not theirs. A watch descriptor is a file alone. */
-TEST_F_TIMEOUT(memcg, contexts_are_charged_to_whoever_creates_them, 120)
+TEST_F_TIMEOUT(memcg, contexts_are_charged_to_whoever_creates_them, 300)
 {
 	long file = cost_of(new_watch);
 
 	EXPECT_LE(file + 64, cost_of(ctx_new));
 }
 
-TEST_F_TIMEOUT(memcg, names_and_deadlines_are_charged_as_well, 120)
+TEST_F_TIMEOUT(memcg, names_and_deadlines_are_charged_as_well, 300)
 {
 	long plain = cost_of(ctx_new);
 
@@ -174,7 +174,7 @@ TEST_F_TIMEOUT(memcg, names_and_deadlines_are_charged_as_well, 120)
 	EXPECT_LE(plain + 48, cost_of(new_timed));
 }
 
-TEST_F_TIMEOUT(memcg, the_charge_ends_with_the_contexts, 120)
+TEST_F_TIMEOUT(memcg, the_charge_ends_with_the_contexts, 300)
 {
 	long least = 64 * COUNT;
 	pid_t pid;
@@ -238,7 +238,7 @@ static void find_limit(struct at_limit *found, int root)
 	ctx_info(children[CHILDREN - 1], &found->child);
 }
 
-TEST_F_TIMEOUT(memcg, a_limit_gives_ENOMEM_and_spares_cancel, 120)
+TEST_F_TIMEOUT(memcg, a_limit_gives_ENOMEM_and_spares_cancel, 300)
 {
 	struct at_limit found = {};
 	pid_t pid;
