@@ -6,33 +6,40 @@
  * as the ancestor's cancellation, and is looked up where somebody asks.
  */
 #include <linux/hrtimer.h>
+#include <linux/init.h>
 #include <linux/nsproxy.h>
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include <linux/workqueue.h>
 
 #include "ctx.h"
+#include "trace.h"
 
 /**
  * struct ctx_deadline - a context's own deadline
  * @timer: runs ctx_deadline_expired()
- * @work: wakes the subtree after that, which would take too long for a timer
+ * @work: does after that what would take too long for a timer
  * @ctx: whose it is; no reference
  * @when: the outer lock of @ctx
+ * @struck: whether @work is to cancel; the outer lock of @ctx
  */
 struct ctx_deadline {
 	struct hrtimer		timer;
 	struct work_struct	work;
 	struct ctx		*ctx;
 	struct ctx_when		when;
+	bool			struck;
 };
+
+/* Ancestors that a timer may look at; deeper contexts are left to a work. */
+#define CTX_SHALLOW	32
 
 static struct kmem_cache *ctx_deadline_cache;
 static struct workqueue_struct *ctx_deadline_wq;
 /* Works that are queued or run, or about to be: each holds its context. */
 static atomic_t ctx_deadline_works = ATOMIC_INIT(0);
 
-int ctx_deadline_init(void)
+int __init ctx_deadline_init(void)
 {
 	ctx_deadline_cache = KMEM_CACHE(ctx_deadline, SLAB_ACCOUNT);
 	if (!ctx_deadline_cache)
@@ -57,7 +64,7 @@ int ctx_deadline_init(void)
  */
 void ctx_deadline_drain(void)
 {
-	while (atomic_read(&ctx_deadline_works))
+	while (atomic_read_acquire(&ctx_deadline_works))
 		flush_workqueue(ctx_deadline_wq);
 }
 
@@ -173,37 +180,65 @@ static void ctx_deadline_work(struct work_struct *work)
 {
 	struct ctx *ctx = container_of(work, struct ctx_deadline, work)->ctx;
 
-	ctx_wake_subtree(ctx);
+	ctx_cancel(ctx, ETIMEDOUT, ETIMEDOUT, NULL);
 	ctx_put(ctx);
-	atomic_dec(&ctx_deadline_works);
+	/* Pairs with the acquire in ctx_deadline_drain(): all is freed before. */
+	(void)atomic_fetch_dec_release(&ctx_deadline_works);
+}
+
+/* A context strikes once, and so is queued once. */
+static void ctx_deadline_queue(struct ctx_deadline *dl)
+{
+	/* Counted first: from the reference on, ctx_deadline_drain() must wait. */
+	atomic_inc(&ctx_deadline_works);
+	if (refcount_inc_not_zero(&dl->ctx->refs))
+		queue_work(ctx_deadline_wq, &dl->work);
+	else
+		atomic_dec(&ctx_deadline_works);
+}
+
+/*
+ * Leaves the cancellation to the work, where it might take long: where the way to
+ * the root is, or there may be a process group to signal. From now on no
+ * CTX_IOC_SET_DEADLINE can prevent it.
+ */
+static void ctx_deadline_defer(struct ctx_deadline *dl)
+{
+	scoped_guard(spinlock_irq, ctx_outer_lock(dl->ctx)) {
+		if (READ_ONCE(dl->ctx->origin))
+			return;
+		dl->struck = true;
+	}
+	ctx_deadline_queue(dl);
 }
 
 /*
  * A soft timer, so that many deadlines at one instant keep no interrupt waiting.
- * @ctx is there, reference or not, because the last ctx_put() waits for its
- * timer. It is cancelled once, so its work is queued once.
+ * The context is there, reference or not, because the last ctx_put() waits for
+ * its timer. When this has run it is cancelled, or @struck is set.
  */
 static enum hrtimer_restart ctx_deadline_expired(struct hrtimer *timer)
 {
 	struct ctx_deadline *dl = container_of(timer, struct ctx_deadline, timer);
 	struct ctx *ctx = dl->ctx;
+	bool woken;
 
+	if (ctx->depth > CTX_SHALLOW || READ_ONCE(ctx->joined)) {
+		ctx_deadline_defer(dl);
+		return HRTIMER_NORESTART;
+	}
 	if (!ctx_mark(ctx, ETIMEDOUT, ETIMEDOUT, NULL))
 		return HRTIMER_NORESTART;
 
-	ctx_wake(ctx);
-	if (hlist_empty(&ctx->children)) {
-		/* Without children now, it will have none that a walk must see. */
-		ctx_unlink(ctx);
+	woken = ctx_tell(ctx);
+	if (!hlist_empty(&ctx->children) || !hlist_empty(&ctx->hooks)) {
+		ctx_deadline_queue(dl);
 		return HRTIMER_NORESTART;
 	}
-
-	/* Counted first: from the reference on, ctx_deadline_drain() must wait. */
-	atomic_inc(&ctx_deadline_works);
-	if (refcount_inc_not_zero(&ctx->refs))
-		queue_work(ctx_deadline_wq, &dl->work);
-	else
-		atomic_dec(&ctx_deadline_works);
+	/* With none of them now, it will have none that a walk must see. */
+	ctx_unlink(ctx);
+	if (trace_ctx_wake_enabled())
+		trace_ctx_wake(ctx, 1, woken, ktime_get_ns() - ktime_to_ns(ctx->cancelled_at));
 	return HRTIMER_NORESTART;
 }
 
@@ -236,21 +271,20 @@ int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when)
 
 /*
  * Return: 0; 1 where @when has passed and this call has cancelled @ctx;
- *	-ECANCELED; -EAGAIN while the timer runs, which may be waiting for the lock
+ *	-ECANCELED; -EAGAIN where the old deadline is striking just now
  */
-static int ctx_deadline_try_set(struct ctx *ctx, const struct ctx_when *when)
+static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
+				const struct ctx_when *when)
 {
-	struct ctx_deadline *dl = READ_ONCE(ctx->deadline);
-
 	if (ctx_origin(ctx))
 		return -ECANCELED;
 
-	guard(spinlock_irqsave)(ctx_outer_lock(ctx));
+	guard(spinlock_irq)(ctx_outer_lock(ctx));
 	if (READ_ONCE(ctx->origin))
 		return -ECANCELED;
 	if (!dl)
 		return 0;
-	if (hrtimer_try_to_cancel(&dl->timer) < 0)
+	if (dl->struck || hrtimer_try_to_cancel(&dl->timer) < 0)
 		return -EAGAIN;
 
 	dl->when = *when;
@@ -259,7 +293,7 @@ static int ctx_deadline_try_set(struct ctx *ctx, const struct ctx_when *when)
 	if (when->at <= ctx_now(when->clock))
 		return ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL) ? 1 : -ECANCELED;
 
-	/* Anew, because the clock may be another. */
+	/* Anew, because the clock may be another. Nobody waits for a timer that is not running. */
 	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS_SOFT);
 	hrtimer_start(&dl->timer, when->at, HRTIMER_MODE_ABS_SOFT);
 	return 0;
@@ -273,19 +307,25 @@ static int ctx_deadline_try_set(struct ctx *ctx, const struct ctx_when *when)
  *
  * Once it has returned 0 the old deadline cannot strike any more.
  *
- * Context: process, no lock held
+ * Context: process, no lock held, may sleep
  * Return: 0, or -ECANCELED where @ctx was cancelled before
  */
 int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when)
 {
+	struct ctx_deadline *dl = READ_ONCE(ctx->deadline);
 	int ret;
 
-	/* To cancel a timer that another call has just set does no harm: we set it anew. */
-	while ((ret = ctx_deadline_try_set(ctx, when)) == -EAGAIN)
-		hrtimer_cancel(&ctx->deadline->timer);
+	ret = ctx_deadline_try_set(ctx, dl, when);
 	if (ret == 1) {
 		ctx_wake_subtree(ctx);
-		ret = 0;
+		return 0;
+	}
+	if (ret == -EAGAIN) {
+		/* @ctx is cancelled once the timer has run, and the work where that left it. */
+		hrtimer_cancel(&dl->timer);
+		if (READ_ONCE(dl->struck))
+			flush_work(&dl->work);
+		return -ECANCELED;
 	}
 	return ret;
 }
@@ -305,28 +345,41 @@ void ctx_deadline_free(struct ctx *ctx)
 }
 
 /**
- * ctx_deadline_earliest - the earliest of a context's deadlines
- * @ctx: the context, whose own counts and those of its ancestors
+ * ctx_deadline_own - a context's own deadline
+ * @ctx: the context
  *
  * Return: CLOCK_MONOTONIC, over 0; 0 where there is none
  */
-ktime_t ctx_deadline_earliest(struct ctx *ctx)
+ktime_t ctx_deadline_own(struct ctx *ctx)
 {
-	ktime_t earliest = 0, at;
+	struct ctx_deadline *dl = READ_ONCE(ctx->deadline);
+	struct ctx_when when;
 
-	for (; ctx; ctx = ctx->parent) {
-		struct ctx_deadline *dl = READ_ONCE(ctx->deadline);
-		struct ctx_when when;
+	if (!dl)
+		return 0;
+	scoped_guard(spinlock_irq, ctx_outer_lock(ctx))
+		when = dl->when;
+	return when.at ? ctx_when_mono(&when) : 0;
+}
 
-		if (!dl)
-			continue;
-		scoped_guard(spinlock_irq, ctx_outer_lock(ctx))
-			when = dl->when;
-		if (!when.at)
-			continue;
-		at = ctx_when_mono(&when);
-		if (!earliest || at < earliest)
-			earliest = at;
-	}
-	return earliest;
+/**
+ * ctx_deadline_earliest - the earliest of a context's deadlines
+ * @ctx: the context, whose own counts and those that it inherits
+ * @earliest: the result: CLOCK_MONOTONIC, over 0; 0 where there is none
+ *
+ * Context: process, may sleep
+ * Return: 0, or -EINTR where the task is being killed
+ */
+int ctx_deadline_earliest(struct ctx *ctx, ktime_t *earliest)
+{
+	ktime_t above;
+	int ret;
+
+	for (*earliest = 0; ctx && !ctx->merge; ctx = ctx->up)
+		*earliest = ctx_earlier(*earliest, ctx_deadline_own(ctx));
+	if (!ctx)
+		return 0;
+	ret = ctx_merge_earliest(ctx, &above);
+	*earliest = ctx_earlier(*earliest, above);
+	return ret;
 }

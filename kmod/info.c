@@ -12,11 +12,16 @@
  * ctx_get_info - fill in what CTX_IOC_INFO gives
  * @ctx: the context
  * @info: is written whole
+ *
+ * Context: process, may sleep
+ * Return: 0, or -EINTR where the task is being killed
  */
-void ctx_get_info(struct ctx *ctx, struct ctx_info *info)
+int ctx_get_info(struct ctx *ctx, struct ctx_info *info)
 {
 	struct ctx *origin;
 	ktime_t deadline;
+	u32 nr_kept;
+	int ret;
 
 	memset(info, 0, sizeof(*info));
 	info->id = ctx->id;
@@ -25,18 +30,22 @@ void ctx_get_info(struct ctx *ctx, struct ctx_info *info)
 	info->depth = ctx->depth;
 	if (ctx->name)
 		strscpy(info->name, ctx->name, sizeof(info->name));
-	deadline = ctx_deadline_earliest(ctx);
+	ret = ctx_deadline_earliest(ctx, &deadline);
+	if (ret)
+		return ret;
 	if (deadline)
 		info->deadline = ctx_time_for_caller(deadline);
 
-	/* The number first: it is that of a moment at which @ctx was alive, or 0. */
-	scoped_guard(spinlock_irq, &ctx->lock)
-		info->nr_children = ctx->nr_children;
+	/* The numbers first: where @ctx is alive after that, it was with them. */
+	scoped_guard(spinlock_irq, &ctx->lock) {
+		nr_kept = ctx->nr_kept;
+		info->nr_children = ctx->nr_children + nr_kept;
+	}
 	origin = ctx_origin(ctx);
 	if (!origin)
-		return;
+		return 0;
 
-	info->nr_children = 0;
+	info->nr_children = nr_kept;
 	info->origin_id = origin->id;
 	info->cancelled_at = ctx_time_for_caller(origin->cancelled_at);
 	info->err = origin->err;
@@ -45,6 +54,7 @@ void ctx_get_info(struct ctx *ctx, struct ctx_info *info)
 		info->message_len = origin->message->len;
 		memcpy(info->message, origin->message->text, info->message_len);
 	}
+	return 0;
 }
 
 /* A line that holds text from user space, all but plain ASCII escaped. */
@@ -64,7 +74,8 @@ void ctx_show_info(struct seq_file *m, struct ctx *ctx)
 {
 	struct ctx_info info;
 
-	ctx_get_info(ctx, &info);
+	if (ctx_get_info(ctx, &info))
+		return;
 	seq_printf(m, "ctx-id:\t%llu\n", info.id);
 	seq_printf(m, "ctx-parent:\t%llu\n", info.parent_id);
 	seq_printf(m, "ctx-origin:\t%llu\n", info.origin_id);

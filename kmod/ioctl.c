@@ -10,14 +10,13 @@
 #include "ctx.h"
 
 #define CTX_FD_FLAGS		(CTX_CLOEXEC | CTX_NONBLOCK)
-#define CTX_CREATE_FLAGS	(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED)
+#define CTX_CREATE_FLAGS	(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED | \
+				 CTX_CREATE_WITHOUT_CANCEL)
 
 static bool ctx_create_args_valid(const struct ctx_create_args *args)
 {
 	return !(args->flags & ~CTX_CREATE_FLAGS) &&
 	       !(args->fd_flags & ~CTX_FD_FLAGS) &&
-	       !args->nr_values && !args->values &&
-	       !args->nr_parents && !args->parents &&
 	       !args->reserved &&
 	       memchr(args->name, '\0', sizeof(args->name));
 }
@@ -28,7 +27,7 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 	struct ctx_create_args args;
 	struct ctx_when when;
 	struct file *new;
-	int fd, ret;
+	int ret;
 
 	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
 	if (ret)
@@ -43,20 +42,25 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 	ctx = ctx_alloc(parent == ctx_background ? NULL : parent, args.flags, args.name);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
-	fd = ctx_deadline_prepare(ctx, &when);
-	if (!fd)
-		fd = ctx_open_fd(ctx, O_RDWR, args.fd_flags, &new);
-	if (fd < 0) {
+	if (args.nr_values)
+		ret = ctx_values_read(ctx, &args);
+	if (!ret && args.nr_parents)
+		ret = ctx_merge_read(ctx, &args);
+	if (!ret && when.at)
+		ret = ctx_deadline_prepare(ctx, &when);
+	if (!ret)
+		ret = ctx_open_fd(ctx, O_RDWR, args.fd_flags, &new);
+	if (ret < 0) {
 		ctx_put(ctx);
-		return fd;
+		return ret;
 	}
 
 	/* Nothing fails from here on. */
 	ctx_link(ctx);
 	if (when.at)
 		ctx_deadline_set(ctx, &when);
-	fd_install(fd, new);
-	return fd;
+	fd_install(ret, new);
+	return ret;
 }
 
 /*
@@ -157,9 +161,23 @@ static long ctx_ioctl_set_deadline(struct file *file, void __user *argp, size_t 
 static long ctx_ioctl_info(struct file *file, void __user *argp, size_t size)
 {
 	struct ctx_info info;
+	int ret;
 
-	ctx_get_info(file->private_data, &info);
+	ret = ctx_get_info(file->private_data, &info);
+	if (ret)
+		return ret;
 	return copy_struct_to_user(argp, size, &info, sizeof(info), NULL);
+}
+
+static long ctx_ioctl_get_value(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx_value value;
+	int ret;
+
+	ret = copy_struct_from_user(&value, sizeof(value), argp, size);
+	if (ret)
+		return ret;
+	return ctx_values_get(file->private_data, &value);
 }
 
 /* An ioctl whatever size of structure its caller knows. */
@@ -181,6 +199,8 @@ long ctx_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ctx_ioctl_set_deadline(file, argp, size);
 	case CTX_IOC_ANY_SIZE(CTX_IOC_INFO):
 		return ctx_ioctl_info(file, argp, size);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_GET_VALUE):
+		return ctx_ioctl_get_value(file, argp, size);
 	default:
 		return -ENOTTY;
 	}

@@ -7,6 +7,9 @@
 
 #include "ctx.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 static struct miscdevice ctx_device = {
 	.minor	= MISC_DYNAMIC_MINOR,
 	.name	= "ctx",

@@ -2,10 +2,14 @@
 /*
  * The life of a context and its place in the tree. The rules are in ctx.h.
  */
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "ctx.h"
+#include "trace.h"
 
 static unsigned int max_depth = 1024;
 module_param(max_depth, uint, 0644);
@@ -16,7 +20,7 @@ struct ctx *ctx_background;
 static struct kmem_cache *ctx_cache;
 static atomic64_t ctx_next_id = ATOMIC64_INIT(0);
 
-int ctx_tree_init(void)
+int __init ctx_tree_init(void)
 {
 	ctx_cache = KMEM_CACHE(ctx, SLAB_ACCOUNT);
 	if (!ctx_cache)
@@ -38,6 +42,21 @@ void ctx_tree_exit(void)
 }
 
 /**
+ * ctx_set_depth - put a new context below a parent
+ * @ctx: fresh from ctx_alloc()
+ * @parent: one of its parents
+ *
+ * Return: 0, or -ELOOP where that is too deep
+ */
+int ctx_set_depth(struct ctx *ctx, const struct ctx *parent)
+{
+	if (parent->depth >= READ_ONCE(max_depth))
+		return -ELOOP;
+	ctx->depth = max(ctx->depth, parent->depth + 1);
+	return 0;
+}
+
+/**
  * ctx_alloc - make a context that nobody can see yet
  * @parent: its parent, of which it takes a reference; NULL for a root
  * @flags: CTX_CREATE_*
@@ -49,87 +68,162 @@ struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name)
 {
 	struct ctx *ctx;
 
-	if (parent && parent->depth >= READ_ONCE(max_depth))
-		return ERR_PTR(-ELOOP);
-
 	ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL);
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
-	if (*name) {
-		ctx->name = kstrdup(name, GFP_KERNEL_ACCOUNT);
-		if (!ctx->name) {
-			kmem_cache_free(ctx_cache, ctx);
-			return ERR_PTR(-ENOMEM);
-		}
-	}
-
-	if (parent) {
-		ctx->parent = ctx_get(parent);
-		ctx->depth = parent->depth + 1;
-	}
-	ctx->id = atomic64_fetch_inc(&ctx_next_id);
-	ctx->flags = flags;
 	init_waitqueue_head(&ctx->wait);
 	refcount_set(&ctx->refs, 1);
 	spin_lock_init(&ctx->lock);
+	ctx->id = atomic64_fetch_inc(&ctx_next_id);
+	ctx->flags = flags;
+
+	if (parent) {
+		ctx->parent = ctx_get(parent);
+		if (!(flags & CTX_CREATE_WITHOUT_CANCEL))
+			ctx->up = parent;
+		if (ctx_set_depth(ctx, parent)) {
+			ctx_put(ctx);
+			return ERR_PTR(-ELOOP);
+		}
+	}
+	if (*name) {
+		ctx->name = kstrdup(name, GFP_KERNEL_ACCOUNT);
+		if (!ctx->name) {
+			ctx_put(ctx);
+			return ERR_PTR(-ENOMEM);
+		}
+	}
 	return ctx;
 }
 
-/**
- * ctx_link - give a new context its place below its parent
- * @ctx: fresh from ctx_alloc()
- *
- * Where the parent is cancelled, @ctx is from now on, too, and needs no place:
- * nobody waits on it yet.
- */
-void ctx_link(struct ctx *ctx)
+static void ctx_link_parent(struct ctx *ctx)
 {
 	struct ctx *parent = ctx->parent;
 
-	if (!parent)
-		return;
-
 	/* Copies down to @parent: so nothing joins a tree that is being walked. */
-	ctx_origin(parent);
+	if (ctx->up)
+		ctx_origin(parent);
 
 	guard(spinlock_irq)(&parent->lock);
-	/* Acquire: as in ctx_copy_down(). */
-	ctx->origin = smp_load_acquire(&parent->origin);
-	if (ctx->origin)
-		return;
-	hlist_add_head(&ctx->sibling, &parent->children);
-	parent->nr_children++;
+	if (ctx->up) {
+		/* Acquire: as in ctx_copy_down(). */
+		ctx->origin = smp_load_acquire(&parent->origin);
+		if (ctx->origin) {
+			ctx_status_set(parent);
+			return;
+		}
+		hlist_add_head(&ctx->sibling, &parent->children);
+		parent->nr_children++;
+	} else {
+		parent->nr_kept++;
+	}
+	ctx->counted = true;
 }
 
 /**
- * ctx_unlink - take a context off its parent's list
- * @ctx: all of its subtree was woken, or it is about to be freed
+ * ctx_link - give a new context its place below its parents
+ * @ctx: fresh from ctx_alloc(), ctx_values_read() and ctx_merge_read()
  *
- * Context: any. Does nothing where it is done already.
+ * Where a parent is cancelled, @ctx is from now on, too: nobody waits on it yet.
+ */
+void ctx_link(struct ctx *ctx)
+{
+	if (ctx->parent)
+		ctx_link_parent(ctx);
+	if (ctx->merge)
+		ctx_merge_link(ctx);
+	trace_ctx_create(ctx);
+}
+
+/**
+ * ctx_uncount - count a context no longer among those of its parent
+ * @ctx: its outer lock is held; it is cancelled, or about to be freed
+ */
+void ctx_uncount(struct ctx *ctx)
+{
+	lockdep_assert_held(ctx_outer_lock(ctx));
+
+	if (!ctx->counted)
+		return;
+	ctx->counted = false;
+	if (ctx->up)
+		ctx->parent->nr_children--;
+	else
+		ctx->parent->nr_kept--;
+}
+
+/**
+ * ctx_unlink - take a context off the lists of its parents
+ * @ctx: all of its subtree was told, or it is about to be freed
+ *
+ * Does nothing where it is done already.
+ *
+ * Context: any with interrupts on, no context's lock held
  */
 void ctx_unlink(struct ctx *ctx)
 {
-	struct ctx *parent = ctx->parent;
-
-	if (!parent)
+	if (ctx->merge)
+		ctx_merge_unlink(ctx);
+	if (!ctx->parent)
 		return;
 
-	guard(spinlock_irqsave)(&parent->lock);
-	if (hlist_unhashed(&ctx->sibling))
-		return;
+	guard(spinlock_irq)(ctx_outer_lock(ctx));
 	hlist_del_init(&ctx->sibling);
-	if (!READ_ONCE(ctx->origin))
-		parent->nr_children--;
+	ctx_uncount(ctx);
+}
+
+/**
+ * ctx_get - take another reference
+ * @ctx: a reference to it
+ *
+ * Context: any
+ * Return: @ctx
+ */
+struct ctx *ctx_get(struct ctx *ctx)
+{
+	refcount_inc(&ctx->refs);
+	return ctx;
+}
+EXPORT_SYMBOL_GPL(ctx_get);
+
+/* Takes @ctx, without references, from where it can be found, and puts it on @dead. */
+static void ctx_retire(struct ctx *ctx, struct hlist_head *dead)
+{
+	/* The timer first: it may still cancel, and counts it off then. */
+	ctx_deadline_free(ctx);
+	ctx_unlink(ctx);
+	hlist_add_head(&ctx->sibling, dead);
 }
 
 static void ctx_free(struct ctx *ctx)
 {
-	ctx_deadline_free(ctx);
-	/* After the timer, which may still have marked it: then it counts no more. */
-	ctx_unlink(ctx);
+	if (ctx->status)
+		ctx_status_free(ctx);
+	kvfree(ctx->values);
+	kfree(ctx->merge);
 	kfree(ctx->message);
 	kfree(ctx->name);
 	kmem_cache_free(ctx_cache, ctx);
+}
+
+/* Frees @ctx, which has lost its last reference, and what it alone held. */
+static void ctx_destroy(struct ctx *ctx)
+{
+	HLIST_HEAD(dead);
+	unsigned int i;
+
+	ctx_retire(ctx, &dead);
+	while (!hlist_empty(&dead)) {
+		ctx = hlist_entry(dead.first, struct ctx, sibling);
+		hlist_del(&ctx->sibling);
+		if (ctx->parent && refcount_dec_and_test(&ctx->parent->refs))
+			ctx_retire(ctx->parent, &dead);
+		for (i = 0; ctx->merge && i < ctx->merge->nr; i++)
+			if (refcount_dec_and_test(&ctx->merge->edges[i].parent->refs))
+				ctx_retire(ctx->merge->edges[i].parent, &dead);
+		ctx_free(ctx);
+		cond_resched();
+	}
 }
 
 /**
@@ -138,16 +232,13 @@ static void ctx_free(struct ctx *ctx)
  *
  * Frees it, and then those of its ancestors that nothing else needs.
  *
- * Context: process, no lock held
+ * Context: process, no lock held, may sleep
  */
 void ctx_put(struct ctx *ctx)
 {
 	might_sleep();
 
-	while (ctx && refcount_dec_and_test(&ctx->refs)) {
-		struct ctx *parent = ctx->parent;
-
-		ctx_free(ctx);
-		ctx = parent;
-	}
+	if (refcount_dec_and_test(&ctx->refs))
+		ctx_destroy(ctx);
 }
+EXPORT_SYMBOL_GPL(ctx_put);

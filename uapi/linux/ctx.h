@@ -25,6 +25,8 @@
 #define CTX_NAME_LEN	32	/* bytes of a name, its NUL among them */
 #define CTX_MESSAGE_MAX	128	/* bytes of a message, which has no NUL */
 #define CTX_VALUES_MAX	16	/* values of one context */
+#define CTX_KEY_MAX	63	/* bytes of a value's key, without its NUL */
+#define CTX_VALUE_MAX	4096	/* bytes of a value */
 #define CTX_PARENTS_MAX	8	/* further parents of one context */
 
 /* What a new descriptor is like: fd_flags of CTX_IOC_CREATE, CTX_IOC_WATCH. */
@@ -39,26 +41,32 @@
 /**
  * struct ctx_create_args - argument of CTX_IOC_CREATE
  * @flags: CTX_CREATE_TIMEOUT: @deadline counts from now, and 0 is now;
- *	CTX_CREATE_DETACHED: the context outlives its last writable descriptor
+ *	CTX_CREATE_DETACHED: the context outlives its last writable descriptor;
+ *	CTX_CREATE_WITHOUT_CANCEL: it takes its parent's values, but neither its
+ *	cancellation nor its deadline
  * @fd_flags: CTX_CLOEXEC, CTX_NONBLOCK
  * @deadline: when to cancel the context, in nanoseconds of @clockid as the
  *	caller's time namespace counts them; 0 for never
  * @clockid: CLOCK_REALTIME, CLOCK_MONOTONIC or CLOCK_BOOTTIME; a timeout on
  *	CLOCK_REALTIME does not notice that the clock is set
- * @nr_values: not used yet: 0
- * @values: not used yet: 0
- * @parents: not used yet: 0
- * @nr_parents: not used yet: 0
+ * @nr_values: at @values, at most CTX_VALUES_MAX
+ * @values: pointer to an array of struct ctx_value
+ * @parents: pointer to an array of __s32, descriptors of further parents
+ * @nr_parents: at @parents, at most CTX_PARENTS_MAX
  * @reserved: 0
  * @name: text for people, NUL-terminated, may be empty
  *
  * The call returns a descriptor, open read-write. A child of a cancelled
  * context is created cancelled, as that was. A deadline that has passed
- * creates the context cancelled with ETIMEDOUT.
+ * creates the context cancelled with ETIMEDOUT. A context with further parents
+ * is cancelled with the first of all its parents to be cancelled, and takes its
+ * values from the one it was created on.
  *
  * Errors: EINVAL for a clock that is not one of the three, a deadline over
- * 2^63 - 1 ns or a name without its NUL; ELOOP for a depth over the module's
- * max_depth; EMFILE, ENFILE, ENOMEM.
+ * 2^63 - 1 ns, a name without its NUL, a key twice, of no or too many bytes, a
+ * value of too many bytes, or a further parent that is no context; EBADF for one
+ * that is no descriptor; ELOOP for a depth over the module's max_depth; EMFILE,
+ * ENFILE, ENOMEM.
  */
 struct ctx_create_args {
 	__u32	flags;
@@ -111,6 +119,27 @@ struct ctx_deadline_args {
 };
 
 /**
+ * struct ctx_value - a value to create a context with, or to look up
+ * @key: pointer to a string of 1 to CTX_KEY_MAX bytes and a NUL
+ * @data: pointer to @size bytes, from or to which the value is copied
+ * @size: bytes at @data, at most CTX_VALUE_MAX; 0 only asks for the length
+ * @reserved: 0
+ *
+ * CTX_IOC_GET_VALUE returns the length of the value that the nearest context,
+ * upwards from this one, has under the key.
+ *
+ * Errors: ENODATA where none has it; ERANGE where it is longer than @size, which
+ * is not 0; EINVAL for a key of no or too many bytes or a @size that is too
+ * large.
+ */
+struct ctx_value {
+	__u64	key;
+	__u64	data;
+	__u32	size;
+	__u32	reserved;
+};
+
+/**
  * struct ctx_info - result of CTX_IOC_INFO
  * @id: over 0 and never used twice while the module is loaded; 0 for /dev/ctx
  * @parent_id: 0 for a root
@@ -160,6 +189,19 @@ struct ctx_event {
 	__u64	origin_id;
 };
 
+/**
+ * struct ctx_status - what mmap shows: PROT_READ, MAP_SHARED, offset 0, one page
+ * @err: 0 while alive, then ECANCELED or ETIMEDOUT
+ * @cause: as in struct ctx_info, once @err was seen to be set
+ *
+ * Load @err with acquire before @cause. It is set before those that wait on the
+ * context are woken.
+ */
+struct ctx_status {
+	__u32	err;
+	__s32	cause;
+};
+
 #define CTX_IOC_MAGIC		0xC7
 
 /* A new root, where called on /dev/ctx, or a child; returns its descriptor. */
@@ -175,5 +217,7 @@ struct ctx_event {
 #define CTX_IOC_SET_DEADLINE	_IOW(CTX_IOC_MAGIC, 3, struct ctx_deadline_args)
 /* Tells what the context is like now. */
 #define CTX_IOC_INFO		_IOR(CTX_IOC_MAGIC, 4, struct ctx_info)
+/* Looks a value up; returns its length. */
+#define CTX_IOC_GET_VALUE	_IOW(CTX_IOC_MAGIC, 5, struct ctx_value)
 
 #endif /* _UAPI_LINUX_CTX_H */

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The status word that mmap shows: a page for each context, once it is mapped.
+ */
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/personality.h>
+#include <linux/sched.h>
+
+#include "ctx.h"
+
+/**
+ * ctx_status_set - set the status word, where there is one
+ * @ctx: cancelled
+ *
+ * Whoever comes at once sets it to the same.
+ *
+ * Context: any
+ */
+void ctx_status_set(struct ctx *ctx)
+{
+	struct ctx_status *status = READ_ONCE(ctx->status);
+	struct ctx *origin = smp_load_acquire(&ctx->origin);	/* for its record */
+
+	if (!status)
+		return;
+	WRITE_ONCE(status->cause, origin->cause);
+	/* Pairs with the acquire of user space: who sees @err may read @cause. */
+	smp_store_release(&status->err, origin->err);
+	flush_dcache_page(virt_to_page(status));
+}
+
+/* Makes the page, unless there is one. */
+static int ctx_status_alloc(struct ctx *ctx)
+{
+	unsigned long page;
+
+	if (READ_ONCE(ctx->status))
+		return 0;
+	page = get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!page)
+		return -ENOMEM;
+	/* Publishes it; pairs with the address dependency in ctx_status_set(). */
+	if (cmpxchg(&ctx->status, NULL, (struct ctx_status *)page))
+		free_page(page);
+	return 0;
+}
+
+/**
+ * ctx_status_mmap - map the status word into the caller's memory
+ * @file: a context's descriptor; while it is mapped, it is not closed
+ * @vma: where to; read-only for ever
+ *
+ * Return: 0, -EACCES for a writable or executable mapping, -EINVAL for one that is not one
+ *	shared page at offset 0, or -ENOMEM
+ */
+int ctx_status_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ctx *ctx = file->private_data;
+	int ret;
+
+	if (vma->vm_flags & VM_WRITE)
+		return -EACCES;
+	/* Where every mapping is to be executable, this one is read-only all the same. */
+	if ((vma->vm_flags & VM_EXEC) && !(current->personality & READ_IMPLIES_EXEC))
+		return -EACCES;
+	/* Not VM_SHARED, which the core clears where the file is read-only. */
+	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_pgoff ||
+	    vma->vm_end - vma->vm_start != PAGE_SIZE)
+		return -EINVAL;
+	ret = ctx_status_alloc(ctx);
+	if (ret)
+		return ret;
+
+	/* Before it can be seen: a word never lags behind that of a child. */
+	if (!ctx_join(ctx))
+		ctx_status_set(ctx);
+	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYWRITE | VM_EXEC | VM_MAYEXEC);
+	return vm_insert_page(vma, vma->vm_start, virt_to_page(READ_ONCE(ctx->status)));
+}
+
+/**
+ * ctx_status_free - let go of the page
+ * @ctx: without references, and so without a mapping
+ */
+void ctx_status_free(struct ctx *ctx)
+{
+	free_page((unsigned long)ctx->status);
+}
