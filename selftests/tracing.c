@@ -3,7 +3,8 @@
  * Tracepoints: who made, cancelled and ended a context, and what it reached.
  */
 #include "ctx_features.h"
-#include <poll.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <sys/mount.h>
 #include <linux/perf_event.h>
 
@@ -380,81 +381,72 @@ TEST_F(tracing, perf_counts_them)
 }
 
 /* As it stands in Documentation/ctx.rst, of which scripts/check-docs sees to it. */
-#define COMMAND	"cd /sys/kernel/tracing && echo 1 >events/ctx/enable && cat trace_pipe"
+#define COMMAND	"cd /sys/kernel/tracing && echo 1 >events/ctx/enable && read -r _; cat trace"
 
-/* Starts the command in a process group of its own; *out is what it prints. */
-static pid_t start_command(int *out)
+/* Starts the command; *in is what it reads, *out what it prints. */
+static pid_t start_command(int *in, int *out)
 {
-	int ends[2];
+	int input[2], output[2];
 	pid_t pid;
 
-	if (pipe(ends))
+	if (pipe2(input, O_CLOEXEC) || pipe2(output, O_CLOEXEC))
 		return -1;
 	pid = fork();
 	if (!pid) {
-		setpgid(0, 0);
-		dup2(ends[1], STDOUT_FILENO);
-		close(ends[0]);
-		close(ends[1]);
+		dup2(input[0], STDIN_FILENO);
+		dup2(output[1], STDOUT_FILENO);
 		execl("/bin/sh", "sh", "-c", COMMAND, NULL);
 		_exit(127);
 	}
-	setpgid(pid, pid);
-	close(ends[1]);
-	*out = ends[0];
+	close(input[0]);
+	close(output[1]);
+	*in = input[1];
+	*out = output[0];
 	return pid;
 }
 
-/*
- * Adds what the command prints to the @size bytes at @text until that holds both
- * lines. Some cats hold the last events back until there are more, so it makes
- * some.
- */
-static void read_until(int dev, int out, char *text, size_t size, const char *one,
-		       const char *other)
+static bool events_are_on(void)
 {
-	struct pollfd pfd = { .fd = out, .events = POLLIN };
-	size_t len = strlen(text);
-	ssize_t n;
+	char on = '0';
+	int fd = open(TRACEFS "/events/ctx/enable", O_RDONLY | O_CLOEXEC);
 
-	while (len < size - 1 && !(strstr(text, one) && strstr(text, other))) {
-		close(ctx_new(dev));
-		if (!poll(&pfd, 1, 100))
-			continue;
-		n = read(out, text + len, size - 1 - len);
-		if (n <= 0)
-			break;
-		len += n;
-		text[len] = '\0';
-	}
+	if (read(fd, &on, 1) != 1)
+		on = '0';
+	close(fd);
+	return on == '1';
 }
 
-TEST_F_TIMEOUT(tracing, the_command_of_the_page_says_who_cancelled_and_what_it_reached, 120)
+TEST_F(tracing, the_command_of_the_page_says_who_cancelled_and_what_it_reached)
 {
-	int root = ctx_new(self->dev), child = ctx_new(root), out;
+	int root = ctx_new(self->dev), child = ctx_new(root), in, out;
 	char cancelled[96], woke[96];
+	size_t len = 0;
+	ssize_t n;
 	pid_t pid;
 
 	needs_tracefs(self);
-	pid = start_command(&out);
+	ctx_write_file(TRACEFS, "trace", "\n");
+	pid = start_command(&in, &out);
 	ASSERT_LT(0, pid);
-	/* It runs once it shows something that happened after its start. */
-	self->trace[0] = '\0';
-	read_until(self->dev, out, self->trace, TRACE_SIZE, "ctx_create", "ctx_create");
-
+	while (!events_are_on())
+		sched_yield();
 	EXPECT_EQ(0, ctx_cancel(root, EIO, NULL));
+	/* The line that it waits for, and the end of its input */
+	EXPECT_EQ(1, write(in, "\n", 1));
+	close(in);
+	while ((n = read(out, self->trace + len, TRACE_SIZE - 1 - len)) > 0)
+		len += n;
+	self->trace[len] = '\0';
+	close(out);
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	ctx_write_file(TRACEFS, "events/ctx/enable", "0");
+
 	snprintf(cancelled, sizeof(cancelled), "ctx_cancel: id=%llu origin=%llu err=125 cause=5 ",
 		 ctx_id(root), ctx_id(root));
 	snprintf(woke, sizeof(woke), "ctx_wake: id=%llu origin=%llu reached=2 ",
 		 ctx_id(root), ctx_id(root));
-	read_until(self->dev, out, self->trace, TRACE_SIZE, cancelled, woke);
 	EXPECT_NE(NULL, strstr(self->trace, cancelled));
 	EXPECT_NE(NULL, strstr(self->trace, woke));
-
-	kill(-pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	ctx_write_file(TRACEFS, "events/ctx/enable", "0");
-	close(out);
 	close(child);
 	close(root);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <arpa/inet.h>
 #include <linux/io_uring.h>
 #include "ctx_selftest.h"
 
@@ -104,7 +105,7 @@ static inline int uring_poll(struct uring *ring, int fd, unsigned int flags, __u
 		.fd = fd,
 		.len = flags,
 		/* Two 16-bit halves, the lower first; swapped on big endian. */
-		.poll32_events = __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__ ? POLLIN : POLLIN << 16,
+		.poll32_events = htons(1) == 1 ? POLLIN << 16 : POLLIN,
 		.user_data = tag,
 	});
 }
