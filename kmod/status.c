@@ -52,8 +52,8 @@ static int ctx_status_alloc(struct ctx *ctx)
  * @file: a context's descriptor; while it is mapped, it is not closed
  * @vma: where to; read-only for ever
  *
- * Return: 0, -EACCES for a writable or executable mapping, -EINVAL for one that is not one
- *	shared page at offset 0, or -ENOMEM
+ * Return: 0, -EACCES for a writable or executable mapping, -EINVAL for one that
+ *	is not one shared page at offset 0, or -ENOMEM
  */
 int ctx_status_mmap(struct file *file, struct vm_area_struct *vma)
 {
