@@ -17,11 +17,14 @@
  *   the caller, who closes it; ctxfd_background() alone is the library's.
  * - A time is a struct timespec with @tv_sec >= 0 and 0 <= @tv_nsec < 10^9, all
  *   else gives EINVAL. A NULL stands for none: no timeout, no deadline.
+ * - Signals do not end a call: it goes on after the handler, for what is left
+ *   of its time.
  * - All may be called from several threads at once, and in a child after fork.
  */
 #ifndef CTXFD_H
 #define CTXFD_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -97,6 +100,45 @@ int ctxfd_with_timeout(int parent, const struct timespec *timeout);
  * beyond the clock's 292 years.
  */
 int ctxfd_with_deadline(int parent, clockid_t clock, const struct timespec *deadline);
+
+/**
+ * ctxfd_with_value() - a child that has a value
+ * @parent: a context, writable or not, or the background
+ * @key: a string of 1 to CTX_KEY_MAX bytes
+ * @data: the value; may be NULL where @size is 0
+ * @size: its bytes, at most CTX_VALUE_MAX
+ *
+ * ctxfd_create() sets several at once.
+ *
+ * Return: as ctxfd_create(); EINVAL for a key or a size outside its range,
+ * EFAULT where @key is NULL.
+ */
+int ctxfd_with_value(int parent, const char *key, const void *data, size_t size);
+
+/**
+ * ctxfd_without_cancel() - a child that its parent's cancellation does not reach
+ * @parent: a context, writable or not, or the background
+ *
+ * It has its parent's values, but neither its cancellation nor its deadline,
+ * also where the parent is cancelled already. The release of its own last
+ * writable descriptor cancels it as any other.
+ *
+ * Return: as ctxfd_create().
+ */
+int ctxfd_without_cancel(int parent);
+
+/**
+ * ctxfd_merge() - a context that is cancelled with the first of several
+ * @parents: contexts, writable or not; values come from the first of them
+ * @n: how many, 1 to 1 + CTX_PARENTS_MAX
+ *
+ * Its deadline is the earliest of theirs.
+ *
+ * Return: as ctxfd_create(); EINVAL where @n is 0 or too large, or where one
+ * but the first is no context; EBADF for one that is no descriptor; EFAULT
+ * where @parents is NULL.
+ */
+int ctxfd_merge(const int *parents, unsigned int n);
 
 /**
  * ctxfd_watch() - a read-only descriptor of the same context
@@ -187,18 +229,65 @@ int ctxfd_info(int ctx, struct ctx_info *info);
 int ctxfd_deadline(int ctx, struct timespec *deadline);
 
 /**
+ * ctxfd_value() - look a value up
+ * @ctx: a context, writable or not, or the background, which has none
+ * @key: a string of 1 to CTX_KEY_MAX bytes
+ * @data: takes the value; may be NULL where @size is 0
+ * @size: bytes at @data; 0 only asks for the length
+ *
+ * The nearest context upwards from this one that has the key gives the value.
+ *
+ * Return: the length of the value, or -1: ENODATA where none has the key;
+ * ERANGE where @size is not 0 and too small; EINVAL for a key outside its
+ * range; EFAULT where @key is NULL.
+ */
+ssize_t ctxfd_value(int ctx, const char *key, void *data, size_t size);
+
+/**
  * ctxfd_wait() - wait until the context is cancelled
  * @ctx: a context, writable or not, or the background
  * @timeout: at most how long, on CLOCK_MONOTONIC; zero only looks; NULL waits
  *	for ever
  *
- * Signals do not end it: it goes on after the handler, for what is left of the
- * time. The O_NONBLOCK of @ctx makes no difference.
+ * The O_NONBLOCK of @ctx makes no difference.
  *
  * Return: 1 once the context is cancelled, 0 where @timeout passed before, or
  * -1: EINVAL for a bad @timeout; ENOMEM.
  */
 int ctxfd_wait(int ctx, const struct timespec *timeout);
+
+/**
+ * ctxfd_map() - map the context's status, so that a check is one load
+ * @ctx: a context, writable or not, but not the background
+ *
+ * The mapping stays valid when @ctx is closed, and in a child after fork.
+ *
+ * Return: the status, to be given to ctxfd_unmap(); NULL with errno set where it
+ * fails: ENODEV where @ctx is the background; ENOMEM.
+ */
+const struct ctx_status *ctxfd_map(int ctx);
+
+/**
+ * ctxfd_unmap() - give back what ctxfd_map() returned
+ * @status: the status; NULL is nothing to do
+ *
+ * Return: 0, or -1 with EINVAL for what is no such address.
+ */
+int ctxfd_unmap(const struct ctx_status *status);
+
+/**
+ * ctxfd_cancelled() - whether the context is cancelled, without a system call
+ * @status: from ctxfd_map()
+ *
+ * Once it is true, @status->err and @status->cause are final.
+ *
+ * Return: true once the context is cancelled, for ever.
+ */
+static inline bool ctxfd_cancelled(const struct ctx_status *status)
+{
+	/* Pairs with the kernel's release of err, after cause. */
+	return __atomic_load_n(&status->err, __ATOMIC_ACQUIRE) != 0;
+}
 
 /**
  * ctxfd_send_fd() - hand a context to another process
@@ -228,6 +317,33 @@ int ctxfd_send_fd(int sock, int ctx);
  * recvmsg, in particular EAGAIN for an empty non-blocking socket.
  */
 int ctxfd_recv_fd(int sock);
+
+/**
+ * ctxfd_to_env() - hand a context to the program that is exec'ed next
+ * @ctx: the context; where the program is only to wait, what ctxfd_watch() gave
+ *
+ * Sets CTX_FD in the environment to the number of @ctx and lets that stay open
+ * over exec. It is meant for a child between fork and exec, or a program that
+ * is about to exec: it changes the environment, which no other thread may be
+ * using, and a program that other threads exec meanwhile inherits @ctx too.
+ *
+ * Return: 0, or -1: ENOMEM.
+ */
+int ctxfd_to_env(int ctx);
+
+/**
+ * ctxfd_from_env() - the context that this program was started under
+ *
+ * That is the descriptor that CTX_FD names, which is set to be closed on exec.
+ * The variable outlives the descriptor in programs that are started without
+ * ctxfd_to_env(): where the number is not open or is something else than a
+ * context, it is ignored, as where it is not set or empty. Every call looks
+ * anew and returns the same descriptor.
+ *
+ * Return: the caller's own context, or the background; -1 with EINVAL where
+ * CTX_FD is no number, or as ctxfd_background().
+ */
+int ctxfd_from_env(void);
 
 #pragma GCC visibility pop
 

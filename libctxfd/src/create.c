@@ -53,6 +53,44 @@ int ctxfd_with_deadline(int parent, clockid_t clock, const struct timespec *dead
 	return create_until(parent, &until);
 }
 
+int ctxfd_with_value(int parent, const char *key, const void *data, size_t size)
+{
+	/* What the field cannot hold is as bad as the first size that is refused. */
+	struct ctx_value value = {
+		.key = (__u64)(uintptr_t)key,
+		.data = (__u64)(uintptr_t)data,
+		.size = size > CTX_VALUE_MAX ? CTX_VALUE_MAX + 1 : (__u32)size,
+	};
+
+	return ctxfd_create(parent, &(struct ctx_create_args){
+		.nr_values = 1,
+		.values = (__u64)(uintptr_t)&value,
+	});
+}
+
+int ctxfd_without_cancel(int parent)
+{
+	return ctxfd_create(parent, &(struct ctx_create_args){
+		.flags = CTX_CREATE_WITHOUT_CANCEL,
+	});
+}
+
+int ctxfd_merge(const int *parents, unsigned int n)
+{
+	if (!n) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!parents) {
+		errno = EFAULT;
+		return -1;
+	}
+	return ctxfd_create(parents[0], &(struct ctx_create_args){
+		.parents = (__u64)(uintptr_t)(parents + 1),
+		.nr_parents = n - 1,
+	});
+}
+
 int ctxfd_watch(int ctx)
 {
 	__u32 fd_flags = CTX_CLOEXEC;

@@ -37,3 +37,13 @@ int ctxfd_deadline(int ctx, struct timespec *deadline)
 	}
 	return 1;
 }
+
+ssize_t ctxfd_value(int ctx, const char *key, void *data, size_t size)
+{
+	return ioctl(ctx, CTX_IOC_GET_VALUE, &(struct ctx_value){
+		.key = (__u64)(uintptr_t)key,
+		.data = (__u64)(uintptr_t)data,
+		/* No value needs more room than the largest. */
+		.size = size > CTX_VALUE_MAX ? CTX_VALUE_MAX : (__u32)size,
+	});
+}
