@@ -153,6 +153,7 @@ struct ctx_message {
  * @counted: in @parent's @nr_children or @nr_kept; the outer lock
  * @joined: set, for ever, once there was anything but waiters to tell
  * @told: set, for ever, once all was told but children and hooks
+ * @born: never changes; whole seconds of CLOCK_MONOTONIC
  * @seen: the last search for a deadline that came by; ctx_merge_mutex
  * @fasync: whom to signal
  * @status: the page that mmap shows; NULL until then, and set once
@@ -182,6 +183,7 @@ struct ctx {
 	bool			counted;
 	bool			joined;
 	bool			told;
+	u32			born;
 	u64			seen;
 
 	char			*name;

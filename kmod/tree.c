@@ -76,6 +76,7 @@ struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name)
 	spin_lock_init(&ctx->lock);
 	ctx->id = atomic64_fetch_inc(&ctx_next_id);
 	ctx->flags = flags;
+	ctx->born = ktime_get_seconds();
 
 	if (parent) {
 		ctx->parent = ctx_get(parent);

@@ -489,6 +489,31 @@ TEST_F(descriptor, fdinfo_tells_of_a_context_that_is_alive)
 	close(fd);
 }
 
+static void sleep_until(__u64 when)
+{
+	struct timespec ts = { .tv_sec = when / NSEC_PER_SEC, .tv_nsec = when % NSEC_PER_SEC };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		;
+}
+
+/* In seconds of a clock that ticks, so that each end may be a second off. */
+TEST_F(descriptor, fdinfo_tells_how_old_a_context_is)
+{
+	__u64 before = ctx_clock(CLOCK_MONOTONIC);
+	int fd = ctx_new(self->fd);
+	__u64 after = ctx_clock(CLOCK_MONOTONIC), age, end;
+
+	sleep_until(after + 2 * NSEC_PER_SEC);
+	age = strtoull(line_of(fd, "ctx-age"), NULL, 10);
+	end = ctx_clock(CLOCK_MONOTONIC);
+	EXPECT_LE(1, age);
+	EXPECT_GE((end - before) / NSEC_PER_SEC + 1, age);
+	EXPECT_EQ(0, ctx_cancel(fd, 0, NULL));
+	EXPECT_LE(age, strtoull(line_of(fd, "ctx-age"), NULL, 10));
+	close(fd);
+}
+
 TEST_F(descriptor, fdinfo_tells_of_a_context_that_is_cancelled)
 {
 	int fd = ctx_new(self->fd), watch = ctx_watch(fd, 0);
