@@ -435,6 +435,19 @@ static void race_cancel(void *data)
 	ctx_cancel(((struct cause_race *)data)->fd, 77, NULL);
 }
 
+static void race_derive(void *data)
+{
+	struct cause_race *r = data;
+	struct ctx_event event = {};
+	int child = ctx_new(r->fd);
+
+	if (ctx_poll(child, CTX_WAIT_MS) && read(child, &event, sizeof(event)) > 0) {
+		r->err = event.err;
+		r->cause = event.cause;
+	}
+	close(child);
+}
+
 static void race_ask(void *data)
 {
 	struct cause_race *r = data;
@@ -454,6 +467,23 @@ TEST_F_TIMEOUT(go_context, whoever_sees_the_error_sees_the_cause, 120)
 	unsigned int i;
 
 	ASSERT_TRUE(race_start(&race, &r, race_cancel, race_ask));
+	for (i = 0; i < rounds(300); i++) {
+		r = (struct cause_race){ .fd = ctx_new(self->dev) };
+		ASSERT_TRUE(race_round(&race));
+		ASSERT_EQ(ECANCELED, r.err);
+		ASSERT_EQ(77, r.cause);
+		close(r.fd);
+	}
+	race_stop(&race);
+}
+
+TEST_F_TIMEOUT(go_context, a_child_of_a_parent_that_is_being_cancelled_has_its_cause, 120)
+{
+	struct cause_race r;
+	struct race race;
+	unsigned int i;
+
+	ASSERT_TRUE(race_start(&race, &r, race_cancel, race_derive));
 	for (i = 0; i < rounds(300); i++) {
 		r = (struct cause_race){ .fd = ctx_new(self->dev) };
 		ASSERT_TRUE(race_round(&race));
