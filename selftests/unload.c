@@ -248,6 +248,69 @@ TEST_F_TIMEOUT(unload, works_while_a_walk_is_under_way, 300)
 	}
 }
 
+/* This thread runs on @cpu alone, where no ordinary task runs until it sleeps. */
+static bool hog(int cpu)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return !sched_setaffinity(0, sizeof(one), &one) &&
+	       !pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+}
+
+struct hogs {
+	pthread_t	thread[64];
+	int		nr;		/* processors but the first */
+	int		ready;
+	bool		over;
+};
+
+static void *hogs_run(void *arg)
+{
+	struct hogs *hogs = arg;
+	bool good = hog(__atomic_add_fetch(&hogs->nr, 1, __ATOMIC_ACQ_REL));
+
+	__atomic_add_fetch(&hogs->ready, good, __ATOMIC_ACQ_REL);
+	while (good && !__atomic_load_n(&hogs->over, __ATOMIC_ACQUIRE))
+		;
+	return NULL;
+}
+
+/*
+ * The timer has struck and no worker gets a processor until the removal waits for
+ * it: all processors are taken by threads of a higher class.
+ */
+TEST_F_TIMEOUT(unload, waits_for_the_work_of_a_deadline_that_has_not_begun, 300)
+{
+	int others = sysconf(_SC_NPROCESSORS_ONLN) - 1, fd[TREE], i;
+	struct hogs hogs = {};
+	struct ctx_info info;
+
+	if (others > 64)
+		SKIP(return, "too many processors to take them all");
+	ASSERT_TRUE(tree_make(fd, self->dev, CTX_CREATE_DETACHED));
+	close(self->dev);
+	for (i = 0; i < others; i++)
+		ASSERT_EQ(0, pthread_create(&hogs.thread[i], NULL, hogs_run, &hogs));
+	while (__atomic_load_n(&hogs.ready, __ATOMIC_ACQUIRE) < others)
+		usleep(1000);
+	ASSERT_TRUE(hog(0));
+	ASSERT_EQ(0, ctx_set_timeout(fd[0], 1));
+	do {
+		ASSERT_EQ(0, ctx_info(fd[0], &info));
+	} while (!info.err);
+	tree_close(fd);
+	EXPECT_EQ(0, module_remove());
+	__atomic_store_n(&hogs.over, true, __ATOMIC_RELEASE);
+	for (i = 0; i < others; i++)
+		ASSERT_EQ(0, ctx_thread_join(hogs.thread[i]));
+	EXPECT_EQ(0, module_load(self->file));
+	self->dev = ctx_background();
+	ASSERT_LE(0, self->dev);
+}
+
 TEST_F_TIMEOUT(unload, works_right_after_its_users_were_killed, 300)
 {
 	unsigned int i, k, n;
