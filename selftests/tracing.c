@@ -364,11 +364,16 @@ TEST_F(tracing, perf_counts_them)
 		.size = sizeof(attr),
 	};
 	__u64 count = 0;
-	int perf, fds[5], i;
+	int perf, fds[5], i, cpu = sched_getcpu();
+	cpu_set_t one;
 
 	needs_tracefs(self);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
 	attr.config = atoi(read_instance(self, "events/ctx/ctx_create/id"));
-	perf = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	/* Of a CPU: for one of a task the kernel patches its scheduler, see qemu/boot. */
+	perf = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (perf < 0)
 		SKIP(return, "there are no perf events: %s", strerror(errno));
 	for (i = 0; i < 5; i++)
