@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ctx: cancellation contexts from the shell.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "ctx.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	int usage_status;	/* after a mistake in the arguments */
+	const char *what;
+} commands[] = {
+#ifdef CTX_HAVE_RUN
+	{ "run",	cmd_run,	125, "run a command under a context" },
+#endif
+	{ NULL,		NULL,		STATUS_ERROR, NULL },
+};
+
+/* The one that runs; its name is NULL before that is known. */
+static const struct command *command = &commands[sizeof(commands) / sizeof(*commands) - 1];
+
+static void vcomplain(const char *end, const char *format, va_list args)
+{
+	/* One line stays one line, also where others write to the same place. */
+	flockfile(stderr);
+	fprintf(stderr, "ctx%s%s: ", command->name ? " " : "", command->name ?: "");
+	vfprintf(stderr, format, args);
+	fputs(end, stderr);
+	funlockfile(stderr);
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vcomplain("\n", format, args);
+	va_end(args);
+}
+
+int bad_usage(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vcomplain("; try 'ctx ", format, args);
+	va_end(args);
+	fprintf(stderr, "%s%s--help'\n", command->name ?: "", command->name ? " " : "");
+	return command->usage_status;
+}
+
+int bad_option(int c, char **argv, const struct option *options)
+{
+	/* An unknown long option alone leaves nothing there. */
+	if (!optopt)
+		return bad_usage("%s is not an option", argv[optind - 1]);
+	for (; options->name; options++)
+		if (options->val == optopt)
+			return bad_usage("--%s %s", options->name,
+					 c == ':' ? "needs an argument" : "takes no argument");
+	return bad_usage("-%c %s", optopt, c == ':' ? "needs an argument" : "is not an option");
+}
+
+static void help(void)
+{
+	const struct command *c;
+
+	puts("Usage: ctx COMMAND [ARGUMENT]...\n"
+	     "       ctx --help | --version\n"
+	     "Work with cancellation contexts.\n");
+	for (c = commands; c->name; c++)
+		printf("  %-8s%s\n", c->name, c->what);
+	puts("\n'ctx COMMAND --help' tells more of each.");
+}
+
+static int run_command(int argc, char **argv)
+{
+	const struct command *none = command;
+
+	for (command = commands; command->name; command++) {
+		if (!strcmp(argv[0], command->name)) {
+			optind = 0;
+			return command->run(argc, argv);
+		}
+	}
+	command = none;
+	return bad_usage("there is no command '%s'", argv[0]);
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help",	no_argument, NULL, 'h' },
+		{ "version",	no_argument, NULL, 'V' },
+		{},
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			help();
+			return STATUS_YES;
+		case 'V':
+			puts("ctx " CTX_VERSION);
+			return STATUS_YES;
+		default:
+			return bad_option(c, argv, options);
+		}
+	}
+	if (optind == argc)
+		return bad_usage("which command?");
+	return run_command(argc - optind, argv + optind);
+}
+
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+
+	/* What could not be written must not look like success. */
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("cannot write the output: %s", strerror(errno));
+		return command->usage_status;
+	}
+	return status;
+}
