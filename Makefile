@@ -6,10 +6,10 @@ KERNELS	:= 6.1 6.12 6.12-rt latest-kasan
 KDIR	?=
 TESTS	?=
 
-all: module libctxfd samples selftests
+all: module libctxfd tools samples selftests
 
 help:
-	@echo 'make            build the module, the library, the samples and the tests'
+	@echo 'make            build the module, the library, the ctx command, the samples and the tests'
 	@echo 'make module     build kmod/ctx.ko'
 	@echo 'make run        boot a kernel in QEMU, load the module, run the demonstration'
 	@echo 'make shell      the same guest with an interactive shell'
@@ -32,6 +32,9 @@ module: packages
 
 libctxfd: packages
 	@$(MAKE) -C libctxfd
+
+tools: libctxfd
+	@$(MAKE) -C tools
 
 samples: libctxfd
 	@$(MAKE) -C samples
@@ -59,6 +62,7 @@ clean:
 	rm -rf build
 	rm -f kmod/ctx.ko
 	$(MAKE) -C libctxfd clean
+	$(MAKE) -C tools clean
 	$(MAKE) -C samples clean
 
-.PHONY: all help packages module libctxfd samples selftests run shell check check-all lint clean
+.PHONY: all help packages module libctxfd tools samples selftests run shell check check-all lint clean
