@@ -39,7 +39,7 @@ tools: libctxfd
 samples: libctxfd
 	@$(MAKE) -C samples
 
-selftests: libctxfd
+selftests: libctxfd tools
 	@scripts/packages tests
 	@mkdir -p build/selftests
 	@ksft=$$(scripts/kernel-source) && \
