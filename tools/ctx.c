@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctx.h"
@@ -15,8 +16,12 @@ static const struct command {
 	const char *what;
 } commands[] = {
 #ifdef CTX_HAVE_RUN
-	{ "run",	cmd_run,	125, "run a command under a context" },
+	{ "run",	cmd_run,	125,		"run a command under a context" },
 #endif
+	{ "tree",	cmd_tree,	STATUS_ERROR,	"draw the contexts and who holds them" },
+	{ "cancel",	cmd_cancel,	STATUS_ERROR,	"cancel a context" },
+	{ "wait",	cmd_wait,	STATUS_ERROR,	"wait until contexts are cancelled" },
+	{ "info",	cmd_info,	STATUS_ERROR,	"tell all about a context" },
 	{ NULL,		NULL,		STATUS_ERROR, NULL },
 };
 
@@ -40,6 +45,23 @@ void complain(const char *format, ...)
 	va_start(args, format);
 	vcomplain("\n", format, args);
 	va_end(args);
+}
+
+void die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vcomplain("\n", format, args);
+	va_end(args);
+	exit(command->usage_status);
+}
+
+void *need(void *memory)
+{
+	if (!memory)
+		die("out of memory");
+	return memory;
 }
 
 int bad_usage(const char *format, ...)

@@ -13,7 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 #include <time.h>
+
+#include <linux/ctx.h>
+
+#define NSEC_PER_SEC	1000000000ULL
 
 /* Exit statuses of all commands but run. */
 enum {
@@ -22,7 +27,11 @@ enum {
 	STATUS_ERROR	= 2,	/* could not ask */
 };
 
+int cmd_cancel(int argc, char **argv);
+int cmd_info(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_tree(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
 
 /* ctx.c */
 
@@ -38,6 +47,12 @@ int bad_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 int bad_option(int c, char **argv, const struct option *options);
 
+/* The same as complain(), and the end of the program. */
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* @memory, which is not NULL when this returns. */
+void *need(void *memory);
+
 /* duration.c */
 
 /*
@@ -45,5 +60,144 @@ int bad_option(int c, char **argv, const struct option *options);
  * with @text, which is to follow it in a line: "'-1' is negative".
  */
 const char *duration_parse(const char *text, struct timespec *duration);
+
+/* cause.c */
+
+/* "EPIPE", or NULL for a number that is no errno's. */
+const char *cause_name(int cause);
+
+/* Reads a number over 0 or an errno's name. Returns 0 for anything else. */
+int cause_parse(const char *text);
+
+/* text.c: text of others, which must not reach a terminal as it is */
+
+/*
+ * The length of the character that @text begins with, and which it is; 0 where
+ * that is no UTF-8.
+ */
+size_t utf8_decode(const char *text, size_t len, uint32_t *code);
+
+/* Whether a terminal shows it, and does nothing else with it. */
+bool is_graphic(uint32_t code);
+
+/* What cannot be shown is escaped, as are backslashes and double quotes. */
+void put_text(FILE *out, const char *text, size_t len);
+
+/* A name: "-" where it is empty, in quotes where that makes it clearer. */
+void put_name(FILE *out, const char *name);
+
+/* "4.2s", "3m5s"; seconds have a fraction only where @fine and under ten. */
+void put_duration(FILE *out, uint64_t ns, bool fine);
+
+/* Whether the user's locale has UTF-8. */
+bool locale_is_utf8(void);
+
+/* "alive", "cancelled" or "timed out". */
+const char *state_name(const struct ctx_info *info);
+
+/* What follows the state: [CAUSE] ["MESSAGE"], each with a blank before it. */
+void put_reason(FILE *out, const struct ctx_info *info);
+
+/* proc.c: the contexts that processes hold, by what /proc says */
+
+struct process {
+	pid_t pid;
+	char *name;		/* any bytes, @len of them */
+	size_t len;
+};
+
+struct holder {
+	struct holder *next;
+	const struct process *process;
+	int fd;
+	bool writable;
+};
+
+struct context {
+	struct ctx_info info;	/* but cancelled_at, which /proc does not tell */
+	bool visible;		/* or else there is but an id, from a child */
+	int64_t age;		/* in seconds; -1 where it is not told */
+	struct holder *holders;	/* by process */
+	struct holder *last_holder;
+	/* After forest_plant(); siblings are in the order of their ids. */
+	struct context *parent;
+	struct context *child;
+	struct context *sibling;
+	size_t indent;		/* what draws it may use it */
+};
+
+struct forest {
+	struct context **contexts;
+	size_t nr;
+	size_t room;
+	struct context **hash;
+	size_t nr_hash;		/* a power of two */
+	struct chunk *chunks;	/* memory of all the rest */
+	struct context *root;	/* the first, after forest_plant() */
+	unsigned long nr_hidden; /* processes that may not be looked into */
+};
+
+/* Looks into every process. Ends the program where /proc cannot be read. */
+void forest_scan(struct forest *forest);
+
+/* NULL where nobody has it. */
+struct context *forest_find(const struct forest *forest, uint64_t id);
+
+/* Joins parents and children, and makes up the parents that nobody has. */
+void forest_plant(struct forest *forest);
+
+/* What comes after @context: its children first. NULL at the end. */
+struct context *forest_next(const struct context *context);
+
+void forest_free(struct forest *forest);
+
+/* Ends the program where there is not even /dev/ctx. */
+void need_module(void);
+
+/* target.c: the contexts that the user names */
+
+struct target {
+	const char *text;
+	uint64_t id;		/* or 0 */
+	pid_t pid;
+	int fd;
+};
+
+/* The targets after the options. Returns false after having said what is wrong. */
+bool targets_parse(struct target *targets, char **argv, int n);
+
+/*
+ * A descriptor of the target, @writable or either. @forest is scanned for an id,
+ * unless it was before. Returns -1 after having said why there is none.
+ */
+int target_open(const struct target *target, struct forest *forest, bool writable);
+
+/* What ctxfd_from_env() returns, or -1 after having said why not. */
+int ambient_open(void);
+
+/* json.c: one document; @key is NULL in an array */
+
+struct json {
+	FILE *out;
+	bool comma;
+};
+
+void json_open(struct json *json, const char *key, char bracket);
+void json_close(struct json *json, char bracket);
+/* What follows begins a line. */
+void json_line(struct json *json);
+void json_null(struct json *json, const char *key);
+void json_bool(struct json *json, const char *key, bool value);
+void json_number(struct json *json, const char *key, int64_t value);
+void json_unsigned(struct json *json, const char *key, uint64_t value);
+/* Nanoseconds, as seconds with a fraction. */
+void json_seconds(struct json *json, const char *key, int64_t ns);
+/*
+ * Any bytes. Where they are not UTF-8, U+FFFD stands for each that is not, and
+ * KEY_hex has them all.
+ */
+void json_text(struct json *json, const char *key, const char *text, size_t len);
+/* All that is known about a context, as an object's fields. */
+void json_context(struct json *json, const struct context *context);
 
 #endif /* CTX_H */

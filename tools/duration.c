@@ -6,8 +6,6 @@
 
 #include "ctx.h"
 
-#define NSEC_PER_SEC	1000000000ULL
-
 static const struct {
 	const char *name;
 	uint64_t ns;

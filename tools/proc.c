@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The contexts that processes hold, by what /proc says of their descriptors.
+ *
+ * Processes and descriptors come and go meanwhile: what is gone when it is looked
+ * at is left out. A context that is seen several times is as it was seen last.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctx.h"
+
+#define PF_KTHREAD	0x00200000	/* in /proc/PID/stat, as the kernel has it */
+
+/* Memory that lasts as long as the forest. */
+struct chunk {
+	struct chunk *next;
+	size_t used;
+	max_align_t data[4096];
+};
+
+static void *take(struct forest *forest, size_t size)
+{
+	struct chunk *chunk = forest->chunks;
+	void *memory;
+
+	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+	if (!chunk || chunk->used + size > sizeof(chunk->data) / sizeof(*chunk->data)) {
+		chunk = need(malloc(sizeof(*chunk)));
+		chunk->next = forest->chunks;
+		chunk->used = 0;
+		forest->chunks = chunk;
+	}
+	memory = chunk->data + chunk->used;
+	chunk->used += size;
+	return memset(memory, 0, size * sizeof(max_align_t));
+}
+
+void forest_free(struct forest *forest)
+{
+	struct chunk *chunk;
+
+	while ((chunk = forest->chunks)) {
+		forest->chunks = chunk->next;
+		free(chunk);
+	}
+	free(forest->contexts);
+	free(forest->hash);
+	memset(forest, 0, sizeof(*forest));
+}
+
+/* Where the context is in the hash, or else where it is to be. */
+static struct context **hash_slot(const struct forest *forest, uint64_t id)
+{
+	/* Ids are consecutive, which is as good as being hashed. */
+	size_t i = (size_t)id & (forest->nr_hash - 1);
+
+	while (forest->hash[i] && forest->hash[i]->info.id != id)
+		i = (i + 1) & (forest->nr_hash - 1);
+	return &forest->hash[i];
+}
+
+struct context *forest_find(const struct forest *forest, uint64_t id)
+{
+	return forest->nr_hash ? *hash_slot(forest, id) : NULL;
+}
+
+static void forest_grow(struct forest *forest)
+{
+	size_t i;
+
+	forest->room = forest->room ? 2 * forest->room : 64;
+	forest->contexts = need(realloc(forest->contexts,
+					forest->room * sizeof(*forest->contexts)));
+	free(forest->hash);
+	/* Never more than half full. */
+	forest->nr_hash = 2 * forest->room;
+	forest->hash = need(calloc(forest->nr_hash, sizeof(*forest->hash)));
+	for (i = 0; i < forest->nr; i++)
+		*hash_slot(forest, forest->contexts[i]->info.id) = forest->contexts[i];
+}
+
+static struct context *forest_add(struct forest *forest, uint64_t id)
+{
+	struct context *context = forest_find(forest, id);
+
+	if (context)
+		return context;
+	if (forest->nr == forest->room)
+		forest_grow(forest);
+	context = take(forest, sizeof(*context));
+	context->info.id = id;
+	context->age = -1;
+	forest->contexts[forest->nr++] = context;
+	*hash_slot(forest, id) = context;
+	return context;
+}
+
+/* All of a small file, with a NUL. Returns its length, or -1. */
+static ssize_t read_file(int dir, const char *path, char *text, size_t size)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -1;
+	len = read(fd, text, size - 1);
+	close(fd);
+	if (len >= 0)
+		text[len] = '\0';
+	return len;
+}
+
+/* Undoes \ooo in place. Returns the length. */
+static size_t unescape(char *text)
+{
+	char *from, *to;
+
+	for (from = to = text; *from; to++) {
+		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	return (size_t)(to - text);
+}
+
+/* What the lines of fdinfo say. */
+struct fdinfo {
+	struct ctx_info info;
+	int64_t age;
+	bool writable;
+};
+
+static void parse_line(struct fdinfo *f, const char *key, char *value)
+{
+	static const struct {
+		const char *key;
+		size_t offset;
+		size_t size;
+	} numbers[] = {
+#define NUMBER(key, field) { key, offsetof(struct ctx_info, field), sizeof(f->info.field) }
+		NUMBER("ctx-id", id),
+		NUMBER("ctx-parent", parent_id),
+		NUMBER("ctx-origin", origin_id),
+		NUMBER("ctx-depth", depth),
+		NUMBER("ctx-children", nr_children),
+		NUMBER("ctx-err", err),
+		NUMBER("ctx-cause", cause),
+		NUMBER("ctx-deadline", deadline),
+		NUMBER("ctx-flags", flags),
+	};
+	uint64_t number;
+	size_t i, len;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		if (strcmp(key, numbers[i].key))
+			continue;
+		/* Little-endian or not, each field gets its own width. */
+		number = strtoull(value, NULL, 0);
+		if (numbers[i].size == sizeof(number))
+			memcpy((char *)&f->info + numbers[i].offset, &number, sizeof(number));
+		else
+			memcpy((char *)&f->info + numbers[i].offset, &(uint32_t){ (uint32_t)number },
+			       sizeof(uint32_t));
+		return;
+	}
+	if (!strcmp(key, "flags")) {
+		f->writable = (strtoul(value, NULL, 8) & O_ACCMODE) == O_RDWR;
+	} else if (!strcmp(key, "ctx-age")) {
+		f->age = strtoll(value, NULL, 10);
+	} else if (!strcmp(key, "ctx-name")) {
+		len = unescape(value);
+		if (len < sizeof(f->info.name))
+			memcpy(f->info.name, value, len);
+	} else if (!strcmp(key, "ctx-message")) {
+		len = unescape(value);
+		if (len <= sizeof(f->info.message)) {
+			memcpy(f->info.message, value, len);
+			f->info.message_len = (uint32_t)len;
+		}
+	}
+}
+
+/* Lines that are unknown are of a later version. */
+static void parse_fdinfo(struct fdinfo *f, char *text)
+{
+	char *line, *value;
+
+	memset(f, 0, sizeof(*f));
+	f->age = -1;
+	while ((line = strsep(&text, "\n"))) {
+		value = strchr(line, ':');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		parse_line(f, line, value + strspn(value, " \t"));
+	}
+}
+
+/* A process that is being looked at. */
+struct look {
+	struct forest *forest;
+	pid_t pid;
+	int dir;			/* /proc/PID: of this very process, as long as it is open */
+	const struct process *process;	/* once it is known to hold a context */
+};
+
+static const struct process *the_process(struct look *look)
+{
+	struct process *process;
+	char name[256];
+	ssize_t len;
+
+	if (look->process)
+		return look->process;
+	len = read_file(look->dir, "comm", name, sizeof(name));
+	if (len > 0 && name[len - 1] == '\n')
+		len--;
+	process = take(look->forest, sizeof(*process));
+	process->pid = look->pid;
+	process->len = len > 0 ? (size_t)len : 0;
+	process->name = take(look->forest, process->len + 1);
+	memcpy(process->name, name, process->len);
+	look->process = process;
+	return process;
+}
+
+static void add_holder(struct look *look, int fd, const struct fdinfo *f)
+{
+	struct context *context = forest_add(look->forest, f->info.id);
+	struct holder *holder = take(look->forest, sizeof(*holder));
+
+	context->info = f->info;
+	context->age = f->age;
+	context->visible = true;
+	holder->process = the_process(look);
+	holder->fd = fd;
+	holder->writable = f->writable;
+	if (context->last_holder)
+		context->last_holder->next = holder;
+	else
+		context->holders = holder;
+	context->last_holder = holder;
+}
+
+/* Returns false where the process may not be looked into. */
+static bool look_at_fd(struct look *look, int fds, const char *fd)
+{
+	static const char wanted[] = "anon_inode:[ctx]";
+	char link[sizeof(wanted)], path[sizeof("fdinfo/") + NAME_MAX], text[4096];
+	struct fdinfo f;
+	ssize_t len;
+
+	len = readlinkat(fds, fd, link, sizeof(link));
+	if (len < 0)
+		return errno != EACCES && errno != EPERM;
+	if ((size_t)len != sizeof(wanted) - 1 || memcmp(link, wanted, sizeof(wanted) - 1))
+		return true;
+	snprintf(path, sizeof(path), "fdinfo/%s", fd);
+	if (read_file(look->dir, path, text, sizeof(text)) < 0)
+		return true;
+	parse_fdinfo(&f, text);
+	/* The number may stand for another file by now. */
+	if (f.info.id)
+		add_holder(look, atoi(fd), &f);
+	return true;
+}
+
+static bool look_at_fds(struct look *look, int fds)
+{
+	_Alignas(struct dirent64) char entries[32768];
+	const struct dirent64 *entry;
+	ssize_t len, at;
+
+	while ((len = getdents64(fds, entries, sizeof(entries))) > 0) {
+		for (at = 0; at < len; at += entry->d_reclen) {
+			entry = (const void *)(entries + at);
+			if (entry->d_name[0] != '.' && !look_at_fd(look, fds, entry->d_name))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Kernel threads and zombies have no descriptors that one could miss. */
+static bool has_descriptors(int dir)
+{
+	unsigned long flags;
+	char text[1024], *p, state;
+
+	if (read_file(dir, "stat", text, sizeof(text)) < 0)
+		return false;
+	/* After the name, which may hold anything. */
+	p = strrchr(text, ')');
+	if (!p || sscanf(p, ") %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2)
+		return true;
+	return state != 'Z' && !(flags & PF_KTHREAD);
+}
+
+static void look_at_process(struct forest *forest, int proc, const char *pid)
+{
+	struct look look = { .forest = forest, .pid = atoi(pid) };
+	bool hidden;
+	int fds;
+
+	look.dir = openat(proc, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (look.dir < 0)
+		return;
+	fds = openat(look.dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fds < 0) {
+		hidden = errno == EACCES || errno == EPERM;
+	} else {
+		hidden = !look_at_fds(&look, fds);
+		close(fds);
+	}
+	if (hidden && has_descriptors(look.dir))
+		forest->nr_hidden++;
+	close(look.dir);
+}
+
+void forest_scan(struct forest *forest)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	bool found = false;
+
+	memset(forest, 0, sizeof(*forest));
+	if (!proc)
+		die("cannot read /proc: %s", strerror(errno));
+	while ((entry = readdir(proc))) {
+		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') {
+			look_at_process(forest, dirfd(proc), entry->d_name);
+			found = true;
+		}
+	}
+	closedir(proc);
+	/* This process at least is to be there. */
+	if (!found)
+		die("there are no processes in /proc: mount it, with 'mount -t proc proc /proc'");
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct context *x = *(struct context *const *)a, *y = *(struct context *const *)b;
+
+	return x->info.id < y->info.id ? -1 : x->info.id > y->info.id;
+}
+
+void forest_plant(struct forest *forest)
+{
+	struct context *context, **list;
+	size_t i;
+
+	/* Those that are made up come behind, and have no parent. */
+	for (i = 0; i < forest->nr; i++)
+		if (forest->contexts[i]->info.parent_id)
+			forest_add(forest, forest->contexts[i]->info.parent_id);
+	if (forest->nr)
+		qsort(forest->contexts, forest->nr, sizeof(*forest->contexts), by_id);
+	/* From the last to the first: each goes to the head of its list. */
+	for (i = forest->nr; i--;) {
+		context = forest->contexts[i];
+		if (context->info.parent_id)
+			context->parent = forest_find(forest, context->info.parent_id);
+		list = context->parent ? &context->parent->child : &forest->root;
+		context->sibling = *list;
+		*list = context;
+	}
+}
+
+struct context *forest_next(const struct context *context)
+{
+	if (context->child)
+		return context->child;
+	while (context && !context->sibling)
+		context = context->parent;
+	return context ? context->sibling : NULL;
+}
+
+void need_module(void)
+{
+	if (access("/dev/ctx", F_OK))
+		die("there is no /dev/ctx: load the module, with 'modprobe ctx'");
+}
