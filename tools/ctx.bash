@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Completion of the ctx command in bash. What there is to complete comes from ctx itself.
+
+# The ids of all contexts, and the descriptors PID:FD of them; with "writable" those alone that
+# may cancel. In JSON a quote that belongs to a name has a backslash before it.
+_ctx_contexts() { # [writable]
+	local pair='s/.*:([0-9]+).*:([0-9]+).*/\1:\2/'
+
+	ctx tree --json 2>/dev/null |
+		grep -oE '^\{"id":[0-9]+,"visible":true|\{"pid":[0-9]+,"fd":[0-9]+,"writable":(true|false)' |
+		if [ "${1-}" = writable ]; then grep -v false; else cat; fi |
+		sed -E -e '/^\{"id"/s/[^0-9]//g' -e "/pid/$pair"
+}
+
+# Where the word before this one is an option that takes an argument, its long name.
+_ctx_option_of() { # HELP PREVIOUS-WORD
+	case $2 in
+	--*) grep -oE -- "^ .*$2=" <<<"$1" | grep -oE -- '--[a-z-]+' ;;
+	-?*) grep -oE -- "^ +-${2: -1}, --[a-z-]+=" <<<"$1" | grep -oE -- '--[a-z-]+' ;;
+	esac
+}
+
+# The number of the word at which COMMAND of ctx run stands.
+_ctx_run_command() { # HELP
+	local i
+
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--) ((i++)); break ;;
+		# readline makes three words of --name=x
+		=) ((i++)) ;;
+		-*)
+			[ "${COMP_WORDS[i + 1]-}" = = ] ||
+				[ -z "$(_ctx_option_of "$1" "${COMP_WORDS[i]}")" ] || ((i++))
+			;;
+		*) break ;;
+		esac
+	done
+	echo "$i"
+}
+
+_ctx_argument() { # COMMAND LONG-OPTION WORD
+	case $2 in
+	--signal) mapfile -t COMPREPLY < <(compgen -W "$(kill -l | grep -oE 'SIG[A-Z]+[0-9]*' | sed s/SIG//)" -- "$3") ;;
+	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$3") ;;
+	esac
+}
+
+_ctx() {
+	local command=${COMP_WORDS[1]-} word=${COMP_LINE:0:COMP_POINT} previous help option at
+
+	COMPREPLY=()
+	# With the colon, at which readline begins a new word.
+	word=${word##*[[:space:]]}
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "--help --version
+			$(ctx --help | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$word")
+		return
+	fi
+	help=$(ctx "$command" --help 2>/dev/null) || return
+	previous=${COMP_WORDS[COMP_CWORD - 1]}
+	if [[ $word = --*=* ]]; then
+		_ctx_argument "$command" "${word%%=*}" "${word#*=}"
+		return
+	fi
+	if [ "$command" = run ]; then
+		at=$(_ctx_run_command "$help")
+		if ((COMP_CWORD > at)) && declare -F _command_offset >/dev/null; then
+			_command_offset "$at"
+			return
+		elif ((COMP_CWORD > at)); then
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+		fi
+	fi
+	option=$(_ctx_option_of "$help" "$previous")
+	# The argument of --color and --watch stands behind a = alone.
+	if [ -n "$option" ]; then
+		_ctx_argument "$command" "$option" "$word"
+	elif [[ $word = -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(grep -oE -- '^ .*--[a-z-]+' <<<"$help" | grep -oE -- '--[a-z-]+')" -- "$word")
+	else
+		case $command in
+		run) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
+		cancel) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts writable)" -- "$word") ;;
+		wait | info) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts)" -- "$word") ;;
+		esac
+		# readline has the part before the last colon already.
+		[[ $word != *:* ]] || COMPREPLY=("${COMPREPLY[@]#"${word%:*}:"}")
+	fi
+}
+
+complete -F _ctx ctx
