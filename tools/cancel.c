@@ -54,7 +54,7 @@ int cmd_cancel(int argc, char **argv)
 		case 'c':
 			cause = cause_parse(optarg);
 			if (!cause)
-				return bad_usage("--cause: '%s' is neither an errno's name nor a number over 0",
+				return bad_usage("--cause: '%s' is no errno and no number over 0",
 						 optarg);
 			break;
 		case 'm':

@@ -25,17 +25,14 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Wide enough for any count of nanoseconds on the way, as 64 bits are not. */
-typedef unsigned __int128 wide;
-
-/* 2^63 seconds, which no time_t holds. */
-#define LIMIT	((wide)NSEC_PER_SEC << 63)
+/* 2^63 seconds in nanoseconds: no time_t holds them. */
+#define LIMIT	((__uint128_t)NSEC_PER_SEC << 63)
 
 const char *duration_parse(const char *text, struct timespec *duration)
 {
 	static const char rubbish[] = "is no duration, such as 5s, 1.5h or 100ms";
 	const char *p = text;
-	wide number = 0, scale = 1;
+	__uint128_t number = 0, scale = 1;
 	bool digits = false;
 	size_t i;
 
@@ -65,9 +62,11 @@ const char *duration_parse(const char *text, struct timespec *duration)
 	if (i == sizeof(units) / sizeof(*units))
 		return rubbish;
 	/* Both under 2^93 and 2^47: the product may not fit. */
-	if (number / scale >= LIMIT / units[i].ns)
+	if (number / scale > LIMIT / units[i].ns)
 		return "is too long a duration";
 	number = number / scale * units[i].ns + number % scale * units[i].ns / scale;
+	if (number >= LIMIT)
+		return "is too long a duration";
 	duration->tv_sec = (time_t)(number / NSEC_PER_SEC);
 	duration->tv_nsec = (long)(number % NSEC_PER_SEC);
 	return NULL;

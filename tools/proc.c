@@ -140,37 +140,35 @@ struct fdinfo {
 	bool writable;
 };
 
+static const struct {
+	const char *key;
+	size_t offset;
+	size_t size;
+} numbers[] = {
+	{ "ctx-id",	  offsetof(struct ctx_info, id),	  sizeof(__u64) },
+	{ "ctx-parent",	  offsetof(struct ctx_info, parent_id),	  sizeof(__u64) },
+	{ "ctx-origin",	  offsetof(struct ctx_info, origin_id),	  sizeof(__u64) },
+	{ "ctx-depth",	  offsetof(struct ctx_info, depth),	  sizeof(__u32) },
+	{ "ctx-children", offsetof(struct ctx_info, nr_children), sizeof(__u32) },
+	{ "ctx-err",	  offsetof(struct ctx_info, err),	  sizeof(__u32) },
+	{ "ctx-cause",	  offsetof(struct ctx_info, cause),	  sizeof(__u32) },
+	{ "ctx-deadline", offsetof(struct ctx_info, deadline),	  sizeof(__u64) },
+	{ "ctx-flags",	  offsetof(struct ctx_info, flags),	  sizeof(__u32) },
+};
+
 static void parse_line(struct fdinfo *f, const char *key, char *value)
 {
-	static const struct {
-		const char *key;
-		size_t offset;
-		size_t size;
-	} numbers[] = {
-#define NUMBER(key, field) { key, offsetof(struct ctx_info, field), sizeof(f->info.field) }
-		NUMBER("ctx-id", id),
-		NUMBER("ctx-parent", parent_id),
-		NUMBER("ctx-origin", origin_id),
-		NUMBER("ctx-depth", depth),
-		NUMBER("ctx-children", nr_children),
-		NUMBER("ctx-err", err),
-		NUMBER("ctx-cause", cause),
-		NUMBER("ctx-deadline", deadline),
-		NUMBER("ctx-flags", flags),
-	};
-	uint64_t number;
+	char *field;
 	size_t i, len;
 
 	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		if (strcmp(key, numbers[i].key))
 			continue;
-		/* Little-endian or not, each field gets its own width. */
-		number = strtoull(value, NULL, 0);
-		if (numbers[i].size == sizeof(number))
-			memcpy((char *)&f->info + numbers[i].offset, &number, sizeof(number));
+		field = (char *)&f->info + numbers[i].offset;
+		if (numbers[i].size == sizeof(__u64))
+			*(__u64 *)field = strtoull(value, NULL, 0);
 		else
-			memcpy((char *)&f->info + numbers[i].offset, &(uint32_t){ (uint32_t)number },
-			       sizeof(uint32_t));
+			*(__u32 *)field = (__u32)strtoull(value, NULL, 0);
 		return;
 	}
 	if (!strcmp(key, "flags")) {
@@ -277,13 +275,13 @@ static bool look_at_fd(struct look *look, int fds, const char *fd)
 
 static bool look_at_fds(struct look *look, int fds)
 {
-	_Alignas(struct dirent64) char entries[32768];
+	struct dirent64 entries[128];
 	const struct dirent64 *entry;
 	ssize_t len, at;
 
 	while ((len = getdents64(fds, entries, sizeof(entries))) > 0) {
 		for (at = 0; at < len; at += entry->d_reclen) {
-			entry = (const void *)(entries + at);
+			entry = (const void *)((const char *)entries + at);
 			if (entry->d_name[0] != '.' && !look_at_fd(look, fds, entry->d_name))
 				return false;
 		}
@@ -345,7 +343,7 @@ void forest_scan(struct forest *forest)
 	closedir(proc);
 	/* This process at least is to be there. */
 	if (!found)
-		die("there are no processes in /proc: mount it, with 'mount -t proc proc /proc'");
+		die("there are no processes in /proc: mount it, with 'mount -t proc none /proc'");
 }
 
 static int by_id(const void *a, const void *b)

@@ -84,6 +84,12 @@ static bool is_writable(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) == O_RDWR;
 }
 
+static void complain_refused(const struct target *target, pid_t pid)
+{
+	complain("%s: you may not trace process %d, so take no descriptor of it; try as root",
+		 target->text, pid);
+}
+
 static void complain_not_taken(const struct target *target)
 {
 	switch (errno) {
@@ -96,8 +102,7 @@ static void complain_not_taken(const struct target *target)
 			 target->text, target->pid, target->fd);
 		break;
 	case EPERM:
-		complain("%s: you may not trace process %d, so take no descriptor of it; try as root",
-			 target->text, target->pid);
+		complain_refused(target, target->pid);
 		break;
 	default:
 		complain("%s: cannot take the descriptor: %s", target->text, strerror(errno));
@@ -108,21 +113,21 @@ static int open_by_fd(const struct target *target, bool writable)
 {
 	int fd = take_fd(target->pid, target->fd);
 	struct ctx_info info;
+	const char *wrong;
 
 	if (fd < 0) {
 		complain_not_taken(target);
 		return -1;
 	}
 	if (ctxfd_info(fd, &info))
-		complain("%s: that is no context; 'ctx tree' shows who holds what", target->text);
+		wrong = "that is no context; 'ctx tree' shows who holds what";
 	else if (writable && !info.id)
-		complain("%s: that is /dev/ctx, the background, which is never cancelled",
-			 target->text);
+		wrong = "that is /dev/ctx, the background, which is never cancelled";
 	else if (writable && !is_writable(fd))
-		complain("%s: held read-only there; give the ID, or a holder marked * in 'ctx tree'",
-			 target->text);
+		wrong = "held read-only there; give the ID, or a holder marked * in 'ctx tree'";
 	else
 		return fd;
+	complain("%s: %s", target->text, wrong);
 	close(fd);
 	return -1;
 }
@@ -181,8 +186,7 @@ static int open_by_id(const struct target *target, struct forest *forest, bool w
 	}
 	switch (result) {
 	case REFUSED:
-		complain("%s: you may not trace process %d, so take no descriptor of it; try as root",
-			 target->text, pid);
+		complain_refused(target, pid);
 		break;
 	case READ_ONLY:
 		complain("%s: held read-only by all that you may see; try as root", target->text);

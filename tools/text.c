@@ -47,6 +47,8 @@ bool is_graphic(uint32_t code)
 	};
 	size_t i;
 
+	if (code >= ' ' && code <= '~')
+		return true;
 	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (code >= others[i].first && code <= others[i].last)
 			return false;

@@ -35,6 +35,7 @@ struct margin {
 static void margin_init(struct margin *margin)
 {
 	*margin = (struct margin){
+		.text = need(malloc(64)), .room = 64,
 		.child = "|- ", .last_child = "`- ", .below = "|  ", .below_last = "   ",
 	};
 	if (locale_is_utf8()) {
@@ -74,11 +75,11 @@ static void put_state(FILE *out, const struct ctx_info *info, bool colour)
 {
 	const char *name = state_name(info);
 
-	if (!colour)
-		fputs(name, out);
-	else
-		fprintf(out, "%s%s" PLAIN, !info->err ? GREEN : info->err == ETIMEDOUT ? YELLOW : RED,
-			name);
+	if (colour)
+		fputs(!info->err ? GREEN : info->err == ETIMEDOUT ? YELLOW : RED, out);
+	fputs(name, out);
+	if (colour)
+		fputs(PLAIN, out);
 }
 
 static void put_times(FILE *out, const struct context *context)
