@@ -46,20 +46,26 @@ static inline char *tool_text(int fd)
 	return text;
 }
 
-/* Its outputs are files, so that it never waits for the test. argv[0] is "ctx". */
-static inline void tool_start(struct tool *tool, char *const argv[])
+/* Runs it with the outputs that @tool has. */
+static inline void tool_exec(struct tool *tool, char *const argv[])
 {
 	tool->out = NULL;
 	tool->err = NULL;
 	tool->status = -1;
-	tool->out_fd = memfd_create("out", MFD_CLOEXEC);
-	tool->err_fd = memfd_create("err", MFD_CLOEXEC);
 	tool->pid = ctx_fork();
 	if (tool->pid)
 		return;
 	if (dup2(tool->out_fd, 1) == 1 && dup2(tool->err_fd, 2) == 2)
 		execv(tool_path(), argv);
 	_exit(127);
+}
+
+/* Its outputs are files, so that it never waits for the test. argv[0] is "ctx". */
+static inline void tool_start(struct tool *tool, char *const argv[])
+{
+	tool->out_fd = memfd_create("out", MFD_CLOEXEC);
+	tool->err_fd = memfd_create("err", MFD_CLOEXEC);
+	tool_exec(tool, argv);
 }
 
 /* Waits for its end. One that hangs is killed, and its status is -1. */
