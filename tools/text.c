@@ -55,7 +55,7 @@ bool is_graphic(uint32_t code)
 	return true;
 }
 
-bool locale_is_utf8(void)
+static bool ask_for_utf8(void)
 {
 	/* By the names alone: a static program may find no locale to load. */
 	static const char *const variables[] = { "LC_ALL", "LC_CTYPE", "LANG" };
@@ -65,6 +65,16 @@ bool locale_is_utf8(void)
 	for (i = 0; i < sizeof(variables) / sizeof(*variables) && !(value && *value); i++)
 		value = getenv(variables[i]);
 	return value && (strcasestr(value, ".UTF-8") || strcasestr(value, ".UTF8"));
+}
+
+bool locale_is_utf8(void)
+{
+	static int answer = -1;
+
+	/* It is asked for each text. */
+	if (answer < 0)
+		answer = ask_for_utf8();
+	return answer;
 }
 
 void put_text(FILE *out, const char *text, size_t len)
