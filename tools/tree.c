@@ -205,7 +205,7 @@ static void show_on_terminal(const struct style *style)
 	fputs("\033[H\033[?7l", stdout);
 	for (rest = text; (line = strsep(&rest, "\n")) && rest; row++) {
 		if (size.ws_row > 1 && row + 2 > size.ws_row) {
-			fputs("...\033[K\r", stdout);
+			fputs("...", stdout);
 			break;
 		}
 		printf("%s\033[K\n", line);
