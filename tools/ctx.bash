@@ -82,7 +82,7 @@ _ctx() {
 		mapfile -t COMPREPLY < <(compgen -W "$(grep -oE -- '^ .*--[a-z-]+' <<<"$help" | grep -oE -- '--[a-z-]+')" -- "$word")
 	else
 		case $command in
-		run) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
+		run) mapfile -t COMPREPLY < <(compgen -c -- "$word" | sort -u) ;;
 		cancel) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts writable)" -- "$word") ;;
 		wait | info) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts)" -- "$word") ;;
 		esac
