@@ -13,12 +13,12 @@ static void help(void)
 	puts("Usage: ctx cancel [OPTION]... PID:FD|ID\n"
 	     "Cancel a context, and with it all below it. It is named by its id, or by a\n"
 	     "descriptor of a process, which must be writable.\n\n"
-	     "  -c, --cause=CAUSE         why: an errno, by name or number, or a number of the\n"
-	     "                            application's own; ECANCELED without\n"
+	     "  -c, --cause=CAUSE         why: an errno, by name or number, or a number of\n"
+	     "                            the application's own; ECANCELED without\n"
 	     "  -m, --message=TEXT        the same for people, at most 128 bytes\n"
 	     "  -h, --help                this text\n\n"
-	     "Exit status: 0 where it did, 1 where the context was cancelled before, 2 where it\n"
-	     "could not.");
+	     "Exit status: 0 where it did, 1 where the context was cancelled before, 2 where\n"
+	     "it could not.");
 }
 
 static int cancel(const struct target *target, int cause, const char *message)

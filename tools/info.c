@@ -241,9 +241,9 @@ static int tell(const struct target *targets, int n, bool as_json)
 static void help(void)
 {
 	puts("Usage: ctx info [OPTION]... [PID:FD|ID]...\n"
-	     "Tell all about contexts, or without arguments about the one that this command runs\n"
-	     "under: what the kernel knows but the values, and which descriptors there are of it,\n"
-	     "as PID:FD(COMMAND), with a * where it is writable.\n\n"
+	     "Tell all about contexts, or without arguments about the one that this command\n"
+	     "runs under: what the kernel knows but the values, and which descriptors there\n"
+	     "are of it, as PID:FD(COMMAND), with a * where it is writable.\n\n"
 	     "  -j, --json                one JSON document\n"
 	     "  -h, --help                this text");
 }

@@ -192,7 +192,8 @@ static int open_by_id(const struct target *target, struct forest *forest, bool w
 		complain("%s: held read-only by all that you may see; try as root", target->text);
 		break;
 	default:
-		need_module();
+		if (!forest->nr)
+			need_module();
 		complain("%s: nobody holds such a context%s", target->text, forest->nr_hidden ?
 			 " that you may see; try as root" : "; 'ctx tree' lists them");
 	}

@@ -242,8 +242,8 @@ static void help(void)
 	     "that may cancel the context.\n\n"
 	     "  -j, --json                one JSON document, a context a line\n"
 	     "  -w, --watch[=SECONDS]     again and again, every second without SECONDS\n"
-	     "      --color[=WHEN]        always, never or auto: on a terminal, unless NO_COLOR\n"
-	     "                            is set\n"
+	     "      --color[=WHEN]        always, never or auto: on a terminal, unless\n"
+	     "                            NO_COLOR is set\n"
 	     "  -h, --help                this text\n\n"
 	     "Processes that you may not look into are left out; root sees all.");
 }

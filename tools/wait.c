@@ -143,14 +143,14 @@ static void help(void)
 {
 	puts("Usage: ctx wait [OPTION]... [PID:FD|ID]...\n"
 	     "Wait until all of the contexts are cancelled, and print a line for each as it\n"
-	     "comes: id, name, state, cause and message. Without arguments, wait for the context\n"
-	     "that this command runs under.\n\n"
+	     "comes: id, name, state, cause and message. Without arguments, wait for the\n"
+	     "context that this command runs under.\n\n"
 	     "  -t, --timeout=DURATION    at most so long: 5, 5s, 1.5h, 100ms; 0 only looks\n"
 	     "  -a, --any                 until one of them is cancelled\n"
 	     "  -q, --quiet               print nothing\n"
 	     "  -h, --help                this text\n\n"
-	     "Exit status: 0 where they were cancelled, 1 where the timeout passed before, 2 where\n"
-	     "it could not wait.");
+	     "Exit status: 0 where they were cancelled, 1 where the timeout passed before,\n"
+	     "2 where it could not wait.");
 }
 
 int cmd_wait(int argc, char **argv)
