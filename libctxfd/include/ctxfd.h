@@ -24,8 +24,11 @@
 #ifndef CTXFD_H
 #define CTXFD_H
 
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <linux/ctx.h>
@@ -289,61 +292,148 @@ static inline bool ctxfd_cancelled(const struct ctx_status *status)
 	return __atomic_load_n(&status->err, __ATOMIC_ACQUIRE) != 0;
 }
 
-/**
- * ctxfd_send_fd() - hand a context to another process
- * @sock: a connected Unix socket, of any type
- * @ctx: the context; where the other is only to wait, what ctxfd_watch() gave
+/*
+ * Cancellable calls. Each is the system call of its name that also ends when
+ * the context is cancelled: it then fails with ECANCELED or ETIMEDOUT, the
+ * error of the context. Where what it waits for and the cancellation come
+ * together, it completes normally: no byte, connection or child is lost, and a
+ * loop over a source that never runs dry is to ask ctxfd_err() as well.
  *
- * The message is one byte with the descriptor. A writable descriptor under way
- * keeps the context from being cancelled by release, until it is received or
- * the socket is gone.
+ * They wait, whether the descriptor is blocking or not, and leave that mode as
+ * it is, at every moment. Others may use the same descriptor at the same time:
+ * where they take what both waited for, the call goes on to wait, and is still
+ * cancellable. For that, where a descriptor is blocking and the kernel has no
+ * other way (accept; connect; read and write on most that are neither socket nor
+ * pipe), the call goes through io_uring, which takes longer. Where io_uring is
+ * not allowed, it waits with poll and then makes the plain call, which waits,
+ * without regard to the context, where somebody else was faster; connect waits
+ * so in any case.
  *
- * Return: 0, or -1 with an errno of sendmsg, in particular EPIPE, without a
- * SIGPIPE, where nobody is left to receive, and EAGAIN for a full non-blocking
- * socket.
+ * Each may fail with what its system call fails with, and with ENOMEM, EMFILE
+ * and ENFILE.
  */
-int ctxfd_send_fd(int sock, int ctx);
 
 /**
- * ctxfd_recv_fd() - take the context that ctxfd_send_fd() sent
- * @sock: a Unix socket
+ * ctxfd_poll() - poll(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @fds: as for poll(2)
+ * @n: how many, less than RLIMIT_NOFILE
+ * @timeout: at most how long, on CLOCK_MONOTONIC; zero only looks; NULL waits
+ *	for ever
  *
- * Whatever else the message carried, descriptors above all, is closed.
- *
- * Return: the descriptor, writable if that which was sent is, or -1: EBADMSG
- * where the message did not carry exactly one context, and is then used up;
- * ECONNRESET where the other end was closed before it sent one; EMFILE where
- * the process has no room for the descriptor, which is then lost; an errno of
- * recvmsg, in particular EAGAIN for an empty non-blocking socket.
+ * Return: how many of @fds have events, 0 where @timeout passed before, or -1:
+ * EINVAL for a bad @timeout or a larger @n.
  */
-int ctxfd_recv_fd(int sock);
+int ctxfd_poll(int ctx, struct pollfd *fds, nfds_t n, const struct timespec *timeout);
 
 /**
- * ctxfd_to_env() - hand a context to the program that is exec'ed next
- * @ctx: the context; where the program is only to wait, what ctxfd_watch() gave
+ * ctxfd_read() - read(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @fd: the descriptor to read from
+ * @buf: takes what is read
+ * @size: bytes at @buf
  *
- * Sets CTX_FD in the environment to the number of @ctx and lets that stay open
- * over exec. It is meant for a child between fork and exec, or a program that
- * is about to exec: it changes the environment, which no other thread may be
- * using, and a program that other threads exec meanwhile inherits @ctx too.
- *
- * Return: 0, or -1: ENOMEM.
+ * Return: the bytes that were read, 0 at the end of the file, or -1.
  */
-int ctxfd_to_env(int ctx);
+ssize_t ctxfd_read(int ctx, int fd, void *buf, size_t size);
 
 /**
- * ctxfd_from_env() - the context that this program was started under
+ * ctxfd_write() - write(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @fd: the descriptor to write to
+ * @buf: what to write
+ * @size: bytes at @buf
  *
- * That is the descriptor that CTX_FD names, which is set to be closed on exec.
- * The variable outlives the descriptor in programs that are started without
- * ctxfd_to_env(): where the number is not open or is something else than a
- * context, it is ignored, as where it is not set or empty. Every call looks
- * anew and returns the same descriptor.
+ * It writes what there is room for, at least a byte, and does not wait for the
+ * room for the rest. A write of at most PIPE_BUF bytes to a pipe is whole.
  *
- * Return: the caller's own context, or the background; -1 with EINVAL where
- * CTX_FD is no number, or as ctxfd_background().
+ * Return: the bytes that were written, which may be less than @size, or -1.
  */
-int ctxfd_from_env(void);
+ssize_t ctxfd_write(int ctx, int fd, const void *buf, size_t size);
+
+/**
+ * ctxfd_recv() - recv(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @sock: a socket
+ * @buf: takes what is received
+ * @size: bytes at @buf
+ * @flags: as for recv(2); MSG_WAITALL is refused with EINVAL
+ *
+ * Return: the bytes that were received, 0 at the end of the stream, or -1.
+ */
+ssize_t ctxfd_recv(int ctx, int sock, void *buf, size_t size, int flags);
+
+/**
+ * ctxfd_send() - send(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @sock: a connected socket
+ * @buf: what to send
+ * @size: bytes at @buf
+ * @flags: as for send(2)
+ *
+ * On a stream it sends what there is room for, as ctxfd_write() writes.
+ *
+ * Return: the bytes that were sent, or -1.
+ */
+ssize_t ctxfd_send(int ctx, int sock, const void *buf, size_t size, int flags);
+
+/**
+ * ctxfd_accept() - accept(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @sock: a listening socket
+ * @addr: takes the address of the other end; may be NULL
+ * @len: as for accept(2); NULL where @addr is
+ *
+ * Return: the descriptor of the connection, blocking, or -1.
+ */
+int ctxfd_accept(int ctx, int sock, struct sockaddr *addr, socklen_t *len);
+
+/**
+ * ctxfd_connect() - connect(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @sock: a socket
+ * @addr: where to connect to
+ * @len: bytes at @addr
+ *
+ * Under a context that is cancelled already it begins no connection. Where it
+ * fails with the context's error later, the connection may still come about
+ * behind it: all that is left to do with @sock is to close it. On a non-blocking
+ * Unix socket, it tries every 20 ms while the other's backlog is full.
+ *
+ * Return: 0, or -1.
+ */
+int ctxfd_connect(int ctx, int sock, const struct sockaddr *addr, socklen_t len);
+
+/**
+ * ctxfd_sleep() - sleep that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @duration: how long, on CLOCK_MONOTONIC; NULL sleeps until the cancellation
+ *
+ * Return: 0 after @duration, or -1: EINVAL for a bad @duration.
+ */
+int ctxfd_sleep(int ctx, const struct timespec *duration);
+
+/* Where the headers of the C library were asked for no waitid, there is none. */
+#if defined(_POSIX_C_SOURCE) && _POSIX_C_SOURCE >= 200809L
+/**
+ * ctxfd_waitid() - waitid(2) that the context ends
+ * @ctx: a context, writable or not, or the background
+ * @idtype: as for waitid(2)
+ * @id: as for waitid(2)
+ * @info: as for waitid(2)
+ * @options: as for waitid(2)
+ *
+ * The end of one child, by P_PID or P_PIDFD, is noticed at once. For all else
+ * (several children, a child that stops or goes on) the kernel has nothing to
+ * wait for beside the context: the call looks every 20 ms.
+ *
+ * With WNOHANG it looks once and does not wait: @info->si_pid is 0 then where
+ * there was nothing.
+ *
+ * Return: 0, with @info filled in, or -1.
+ */
+int ctxfd_waitid(int ctx, idtype_t idtype, id_t id, siginfo_t *info, int options);
+#endif
 
 #pragma GCC visibility pop
 

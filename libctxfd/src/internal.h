@@ -4,6 +4,7 @@
 #define CTXFD_INTERNAL_H
 
 #include <stdint.h>
+#include <linux/io_uring.h>
 
 #include "ctxfd.h"
 
@@ -16,5 +17,80 @@ int ctxfd_check_time(const struct timespec *ts);
 int ctxfd_fill_timeout(const struct timespec *timeout, struct ctx_deadline_args *args);
 int ctxfd_fill_deadline(clockid_t clock, const struct timespec *deadline,
 			struct ctx_deadline_args *args);
+
+/* When a call stops waiting. */
+struct ctxfd_limit {
+	bool never;
+	struct timespec at;	/* CLOCK_MONOTONIC */
+};
+
+struct ctxfd_limit ctxfd_limit_after(const struct timespec *timeout);
+
+/* What is left for ppoll: never under zero, NULL for no limit. */
+const struct timespec *ctxfd_limit_left(const struct ctxfd_limit *limit, struct timespec *left);
+
+/*
+ * A call that the context ends. Between two waits for @fd and the context, it
+ * makes an attempt, which does not wait: what poll has promised, somebody else
+ * may have taken.
+ */
+struct ctxfd_call {
+	int ctx;
+	int fd;
+	short events;		/* of poll, that promise success */
+	/* The result; -1 with EAGAIN where it would wait. */
+	ssize_t (*attempt)(struct ctxfd_call *call);
+	void *buf;		/* of a write, too, which only reads it */
+	size_t size;
+	int flags;
+	struct sockaddr *addr;
+	socklen_t *len;
+
+	int err;		/* of the context, or of asking it, as last seen */
+	unsigned int lost;	/* attempts that found nothing */
+};
+
+/* The whole call. */
+ssize_t ctxfd_call_run(struct ctxfd_call *call);
+
+/* Its parts. The first look at the context: 0 where it is one, or -1. */
+int ctxfd_call_begin(struct ctxfd_call *call);
+
+/* Another look, once poll has shown an event of it. */
+void ctxfd_call_look(struct ctxfd_call *call);
+
+/* Whether poll promises that an attempt succeeds. */
+bool ctxfd_call_ready(const struct ctxfd_call *call);
+
+/* After EAGAIN: 0 to make another attempt, or -1 with the error of the call. */
+int ctxfd_call_wait(struct ctxfd_call *call);
+
+/* An io_uring for one operation. */
+struct ctxfd_ring {
+	int fd;
+	void *queues, *sqes;
+	size_t queues_size, sqes_size;
+	unsigned int *sq_tail, *sq_mask, *sq_array;
+	unsigned int *cq_head, *cq_tail, *cq_mask;
+	struct io_uring_cqe *cqes;
+	bool done;
+	int res;		/* of the operation, once @done */
+};
+
+/* Begins @op: 0; 1 where this program is to have no ring; -1 with errno set. */
+int ctxfd_ring_begin(struct ctxfd_ring *ring, const struct io_uring_sqe *op);
+
+/* Whether the operation has ended. Where not, @fd polls readable once it has. */
+bool ctxfd_ring_done(struct ctxfd_ring *ring);
+
+/* Ends the operation, whatever comes of it, and the ring. Returns its result. */
+int ctxfd_ring_end(struct ctxfd_ring *ring);
+
+/*
+ * An attempt by @op on a descriptor that blocks. Where there is no ring, it is
+ * @plain once poll promises success, which holds if nobody else is there.
+ */
+ssize_t ctxfd_ring_attempt(struct ctxfd_call *call, const struct io_uring_sqe *op,
+			   ssize_t (*plain)(struct ctxfd_call *call));
 
 #endif /* CTXFD_INTERNAL_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* From struct timespec to the nanoseconds of the kernel. */
+/* Times: the nanoseconds of the kernel, and how long a call still waits. */
 
 #include <errno.h>
 
@@ -53,4 +53,38 @@ int ctxfd_fill_deadline(clockid_t clock, const struct timespec *deadline,
 	if (!args->deadline)
 		args->deadline = 1;
 	return 0;
+}
+
+struct ctxfd_limit ctxfd_limit_after(const struct timespec *timeout)
+{
+	struct ctxfd_limit limit = { .never = !timeout };
+
+	if (limit.never)
+		return limit;
+	clock_gettime(CLOCK_MONOTONIC, &limit.at);
+	limit.at.tv_nsec += timeout->tv_nsec;
+	if (limit.at.tv_nsec >= NSEC_PER_SEC) {
+		limit.at.tv_nsec -= NSEC_PER_SEC;
+		limit.at.tv_sec++;
+	}
+	/* Beyond what time_t can count: nobody will see that day. */
+	limit.never = __builtin_add_overflow(limit.at.tv_sec, timeout->tv_sec,
+					     &limit.at.tv_sec);
+	return limit;
+}
+
+const struct timespec *ctxfd_limit_left(const struct ctxfd_limit *limit, struct timespec *left)
+{
+	if (limit->never)
+		return NULL;
+	clock_gettime(CLOCK_MONOTONIC, left);
+	left->tv_sec = limit->at.tv_sec - left->tv_sec;
+	left->tv_nsec = limit->at.tv_nsec - left->tv_nsec;
+	if (left->tv_nsec < 0) {
+		left->tv_nsec += NSEC_PER_SEC;
+		left->tv_sec--;
+	}
+	if (left->tv_sec < 0)
+		*left = (struct timespec){ 0 };
+	return left;
 }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The calls of sockets that the context ends. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* With these, recv does not wait, whatever the mode. */
+#define NEVER_WAIT	(MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)
+
+/* How long to leave a peer alone whose backlog is full; nothing tells of room. */
+#define BACKLOG_NAP	(&(struct timespec){ .tv_nsec = 20 * NSEC_PER_SEC / 1000 })
+
+static ssize_t attempt_recv(struct ctxfd_call *call)
+{
+	return recv(call->fd, call->buf, call->size, call->flags | MSG_DONTWAIT);
+}
+
+static ssize_t attempt_send(struct ctxfd_call *call)
+{
+	return send(call->fd, call->buf, call->size, call->flags | MSG_DONTWAIT);
+}
+
+static ssize_t run_once(struct ctxfd_call *call)
+{
+	ssize_t n;
+
+	if (ctxfd_call_begin(call))
+		return -1;
+	do {
+		n = call->attempt(call);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN && call->err)
+		errno = call->err;
+	return n;
+}
+
+ssize_t ctxfd_recv(int ctx, int sock, void *buf, size_t size, int flags)
+{
+	struct ctxfd_call call = {
+		.ctx = ctx,
+		.fd = sock,
+		.events = POLLIN,
+		.attempt = attempt_recv,
+		.buf = buf,
+		.size = size,
+		.flags = flags,
+	};
+
+	if (flags & MSG_WAITALL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return flags & NEVER_WAIT ? run_once(&call) : ctxfd_call_run(&call);
+}
+
+ssize_t ctxfd_send(int ctx, int sock, const void *buf, size_t size, int flags)
+{
+	struct ctxfd_call call = {
+		.ctx = ctx,
+		.fd = sock,
+		.events = POLLOUT,
+		.attempt = attempt_send,
+		.buf = (void *)(uintptr_t)buf,
+		.size = size,
+		.flags = flags,
+	};
+
+	return flags & MSG_DONTWAIT ? run_once(&call) : ctxfd_call_run(&call);
+}
+
+static ssize_t accept_plain(struct ctxfd_call *call)
+{
+	return accept4(call->fd, call->addr, call->len, SOCK_CLOEXEC);
+}
+
+static ssize_t accept_blocking(struct ctxfd_call *call)
+{
+	return ctxfd_ring_attempt(call, &(struct io_uring_sqe){
+		.opcode = IORING_OP_ACCEPT,
+		.fd = call->fd,
+		.addr = (__u64)(uintptr_t)call->addr,
+		.addr2 = (__u64)(uintptr_t)call->len,
+		.accept_flags = SOCK_CLOEXEC,
+	}, accept_plain);
+}
+
+int ctxfd_accept(int ctx, int sock, struct sockaddr *addr, socklen_t *len)
+{
+	struct ctxfd_call call = {
+		.ctx = ctx,
+		.fd = sock,
+		.events = POLLIN,
+		.attempt = accept_blocking,
+		.addr = addr,
+		.len = len,
+	};
+	int listens, flags;
+
+	if (getsockopt(sock, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+		       &(socklen_t){ sizeof(listens) }))
+		return -1;
+	flags = fcntl(sock, F_GETFL);
+	if (flags < 0)
+		return -1;
+	/* What does not listen is refused at once. */
+	if (!listens || (flags & O_NONBLOCK))
+		call.attempt = accept_plain;
+	return (int)ctxfd_call_run(&call);
+}
+
+static int connect_plain(struct ctxfd_call *call)
+{
+	return connect(call->fd, call->addr, *call->len);
+}
+
+/* 0, or -1 with errno set. */
+static int connect_blocking(struct ctxfd_call *call)
+{
+	struct pollfd pfds[] = {
+		{ .events = POLLIN },
+		{ .fd = call->ctx, .events = POLLIN },
+	};
+	const struct io_uring_sqe op = {
+		.opcode = IORING_OP_CONNECT,
+		.fd = call->fd,
+		.addr = (__u64)(uintptr_t)call->addr,
+		.off = *call->len,
+	};
+	struct ctxfd_ring ring;
+	int none, res;
+
+	none = ctxfd_ring_begin(&ring, &op);
+	if (none)
+		return none < 0 ? -1 : connect_plain(call);
+	pfds[0].fd = ring.fd;
+	while (!ctxfd_ring_done(&ring) && !call->err) {
+		if (ppoll(pfds, 2, NULL, NULL) > 0 && pfds[1].revents)
+			ctxfd_call_look(call);
+	}
+	res = ctxfd_ring_end(&ring);
+	if (!res)
+		return 0;
+	errno = -res;
+	if (call->err && (errno == ECANCELED || errno == EINTR))
+		errno = call->err;
+	return -1;
+}
+
+/* The end of a connection that has begun. */
+static int wait_connected(struct ctxfd_call *call)
+{
+	int err;
+
+	if (ctxfd_call_wait(call))
+		return -1;
+	if (getsockopt(call->fd, SOL_SOCKET, SO_ERROR, &err, &(socklen_t){ sizeof(err) }))
+		return -1;
+	if (!err)
+		return 0;
+	errno = err;
+	return -1;
+}
+
+int ctxfd_connect(int ctx, int sock, const struct sockaddr *addr, socklen_t len)
+{
+	struct ctxfd_call call = {
+		.ctx = ctx,
+		.fd = sock,
+		.events = POLLOUT,
+		.addr = (struct sockaddr *)(uintptr_t)addr,
+		.len = &len,
+	};
+
+	call.flags = fcntl(sock, F_GETFL);
+	if (call.flags < 0 || ctxfd_call_begin(&call))
+		return -1;
+	/* Nothing is to begin under a context that has ended. */
+	if (call.err) {
+		errno = call.err;
+		return -1;
+	}
+	for (;;) {
+		if (!(call.flags & O_NONBLOCK ? connect_plain(&call) : connect_blocking(&call)))
+			return 0;
+		if (errno == EINPROGRESS)
+			return wait_connected(&call);
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || addr->sa_family != AF_UNIX)
+			return -1;
+		if (ctxfd_sleep(ctx, BACKLOG_NAP))
+			return -1;
+	}
+}
