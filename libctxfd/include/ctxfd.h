@@ -435,6 +435,97 @@ int ctxfd_sleep(int ctx, const struct timespec *duration);
 int ctxfd_waitid(int ctx, idtype_t idtype, id_t id, siginfo_t *info, int options);
 #endif
 
+/* A call that is to come. */
+struct ctxfd_after;
+
+/**
+ * ctxfd_after_func() - call a function once the context is cancelled
+ * @ctx: a context, writable or not, or the background; it may be closed
+ *	afterwards
+ * @fn: the function, which is to return
+ * @arg: its argument
+ *
+ * @fn is called once, on a thread of its own with all signals blocked, which
+ * exists from here until the call has ended or ctxfd_after_stop(). It does not
+ * keep the context from being cancelled when its last writable descriptor goes.
+ * A child that is forked meanwhile has no such thread: there @fn never runs.
+ *
+ * Return: what to give to ctxfd_after_stop(), once, or NULL with errno set:
+ * EINVAL where @fn is NULL; EAGAIN where there can be no more threads; EMFILE,
+ * ENFILE, ENOMEM.
+ */
+struct ctxfd_after *ctxfd_after_func(int ctx, void (*fn)(void *), void *arg);
+
+/**
+ * ctxfd_after_stop() - end what ctxfd_after_func() began
+ * @after: what it returned, which is freed; NULL gives 0
+ *
+ * To be called once for each, whether the function ran or not. When it returns,
+ * the thread is gone: where the function is running, the call waits for its end,
+ * so that what it uses can be freed afterwards in any case. Called in the function
+ * itself, it does not wait. It does not in a child that was forked meanwhile,
+ * either, where it frees what the child has a copy of.
+ *
+ * Return: 1 where the function did not run and never will, 0 where it did.
+ */
+int ctxfd_after_stop(struct ctxfd_after *after);
+
+/**
+ * ctxfd_send_fd() - hand a context to another process
+ * @sock: a connected Unix socket, of any type
+ * @ctx: the context; where the other is only to wait, what ctxfd_watch() gave
+ *
+ * The message is one byte with the descriptor. A writable descriptor under way
+ * keeps the context from being cancelled by release, until it is received or
+ * the socket is gone.
+ *
+ * Return: 0, or -1 with an errno of sendmsg, in particular EPIPE, without a
+ * SIGPIPE, where nobody is left to receive, and EAGAIN for a full non-blocking
+ * socket.
+ */
+int ctxfd_send_fd(int sock, int ctx);
+
+/**
+ * ctxfd_recv_fd() - take the context that ctxfd_send_fd() sent
+ * @sock: a Unix socket
+ *
+ * Whatever else the message carried, descriptors above all, is closed.
+ *
+ * Return: the descriptor, writable if that which was sent is, or -1: EBADMSG
+ * where the message did not carry exactly one context, and is then used up;
+ * ECONNRESET where the other end was closed before it sent one; EMFILE where
+ * the process has no room for the descriptor, which is then lost; an errno of
+ * recvmsg, in particular EAGAIN for an empty non-blocking socket.
+ */
+int ctxfd_recv_fd(int sock);
+
+/**
+ * ctxfd_to_env() - hand a context to the program that is exec'ed next
+ * @ctx: the context; where the program is only to wait, what ctxfd_watch() gave
+ *
+ * Sets CTX_FD in the environment to the number of @ctx and lets that stay open
+ * over exec. It is meant for a child between fork and exec, or a program that
+ * is about to exec: it changes the environment, which no other thread may be
+ * using, and a program that other threads exec meanwhile inherits @ctx too.
+ *
+ * Return: 0, or -1: ENOMEM.
+ */
+int ctxfd_to_env(int ctx);
+
+/**
+ * ctxfd_from_env() - the context that this program was started under
+ *
+ * That is the descriptor that CTX_FD names, which is set to be closed on exec.
+ * The variable outlives the descriptor in programs that are started without
+ * ctxfd_to_env(): where the number is not open or is something else than a
+ * context, it is ignored, as where it is not set or empty. Every call looks
+ * anew and returns the same descriptor.
+ *
+ * Return: the caller's own context, or the background; -1 with EINVAL where
+ * CTX_FD is no number, or as ctxfd_background().
+ */
+int ctxfd_from_env(void);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus
