@@ -261,12 +261,12 @@ int ctxfd_wait(int ctx, const struct timespec *timeout);
 
 /**
  * ctxfd_map() - map the context's status, so that a check is one load
- * @ctx: a context, writable or not, but not the background
+ * @ctx: a context, writable or not, or the background
  *
  * The mapping stays valid when @ctx is closed, and in a child after fork.
  *
  * Return: the status, to be given to ctxfd_unmap(); NULL with errno set where it
- * fails: ENODEV where @ctx is the background; ENOMEM.
+ * fails: ENOMEM.
  */
 const struct ctx_status *ctxfd_map(int ctx);
 

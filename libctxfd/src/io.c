@@ -25,8 +25,8 @@ static ssize_t attempt_plain(struct ctxfd_call *call)
 
 static ssize_t attempt_socket(struct ctxfd_call *call)
 {
-	return is_write(call) ? send(call->fd, call->buf, call->size, MSG_DONTWAIT) :
-				recv(call->fd, call->buf, call->size, MSG_DONTWAIT);
+	return is_write(call) ? send(call->fd, call->buf, call->size, call->flags) :
+				recv(call->fd, call->buf, call->size, call->flags);
 }
 
 static void close_both(const int fds[2])
@@ -44,20 +44,16 @@ static ssize_t splice_now(int from, int to, size_t size)
 }
 
 /*
- * In packet mode the private pipe has room for one, so that it takes one, and
- * what the reader has no room for ends with it.
+ * The private pipe has room for one buffer: those behind it may be packets of
+ * their own, which the reader's end does not tell.
  */
-static ssize_t read_through(const struct ctxfd_call *call, const int private[2], bool packets)
+static ssize_t read_through(const struct ctxfd_call *call, const int private[2])
 {
-	size_t size = call->size;
 	ssize_t n;
 
-	if (packets) {
-		if (fcntl(private[1], F_SETPIPE_SZ, PIPE_BUF) < 0)
-			return -1;
-		size = PIPE_BUF;
-	}
-	n = splice_now(call->fd, private[1], size);
+	if (fcntl(private[1], F_SETPIPE_SZ, PIPE_BUF) < 0)
+		return -1;
+	n = splice_now(call->fd, private[1], call->size);
 	return n > 0 ? read(private[0], call->buf, call->size) : n;
 }
 
@@ -86,8 +82,7 @@ static ssize_t attempt_pipe(struct ctxfd_call *call)
 	}
 	if (pipe2(private, O_CLOEXEC | packets))
 		return -1;
-	n = is_write(call) ? write_through(call, private) :
-			     read_through(call, private, packets);
+	n = is_write(call) ? write_through(call, private) : read_through(call, private);
 	close_both(private);
 	return n;
 }
@@ -96,6 +91,8 @@ static ssize_t attempt_device(struct ctxfd_call *call)
 {
 	return ctxfd_ring_attempt(call, &(struct io_uring_sqe){
 		.opcode = is_write(call) ? IORING_OP_WRITE : IORING_OP_READ,
+		/* From 6.9 on it is tried here first, as a plain call, which waits. */
+		.flags = IOSQE_ASYNC,
 		.fd = call->fd,
 		.addr = (__u64)(uintptr_t)call->buf,
 		.len = call->size < INT_MAX ? (__u32)call->size : INT_MAX,
@@ -157,6 +154,20 @@ static ssize_t attempt_nowait(struct ctxfd_call *call)
 	return choose_other_attempt(call) ? -1 : call->attempt(call);
 }
 
+static int choose_socket(struct ctxfd_call *call)
+{
+	int type;
+
+	if (getsockopt(call->fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) }))
+		return -1;
+	call->attempt = attempt_socket;
+	call->flags = MSG_DONTWAIT;
+	/* As the kernel adds for write. */
+	if (is_write(call) && type == SOCK_SEQPACKET)
+		call->flags |= MSG_EOR;
+	return 0;
+}
+
 static int choose_attempt(struct ctxfd_call *call)
 {
 	struct stat st;
@@ -164,10 +175,9 @@ static int choose_attempt(struct ctxfd_call *call)
 	if (fstat(call->fd, &st))
 		return -1;
 	if (S_ISSOCK(st.st_mode) && (call->size || is_write(call)))
-		call->attempt = attempt_socket;
-	else if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode) ||
-		 !call->size)
-		/* None of these waits for others. */
+		return choose_socket(call);
+	/* None of these waits for others. */
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode) || !call->size)
 		call->attempt = attempt_plain;
 	else
 		call->attempt = attempt_nowait;

@@ -151,6 +151,8 @@ int ctxfd_ring_end(struct ctxfd_ring *ring)
 /*
  * The operation may wait for a thread of the kernel's, so it is given time, as
  * long as poll promises success: what is there is to win over the cancellation.
+ * A write may wait for more room than poll speaks of; what was written by then is
+ * its result.
  */
 ssize_t ctxfd_ring_attempt(struct ctxfd_call *call, const struct io_uring_sqe *op,
 			   ssize_t (*plain)(struct ctxfd_call *call))
@@ -167,7 +169,7 @@ ssize_t ctxfd_ring_attempt(struct ctxfd_call *call, const struct io_uring_sqe *o
 		return none < 0 ? -1 : plain(call);
 	while (!ctxfd_ring_done(&ring) && ctxfd_call_ready(call) && late < STEPS) {
 		wait_step(&ring);
-		late += ctxfd_err(call->ctx) != 0;
+		late += call->events == POLLOUT || ctxfd_err(call->ctx);
 	}
 	res = ctxfd_ring_end(&ring);
 	if (res >= 0)
