@@ -15,9 +15,7 @@ static const struct command {
 	int usage_status;	/* after a mistake in the arguments */
 	const char *what;
 } commands[] = {
-#ifdef CTX_HAVE_RUN
 	{ "run",	cmd_run,	125,		"run a command under a context" },
-#endif
 	{ "tree",	cmd_tree,	STATUS_ERROR,	"draw the contexts and who holds them" },
 	{ "cancel",	cmd_cancel,	STATUS_ERROR,	"cancel a context" },
 	{ "wait",	cmd_wait,	STATUS_ERROR,	"wait until contexts are cancelled" },
