@@ -11,6 +11,7 @@ all: module libctxfd tools samples selftests
 help:
 	@echo 'make            build the module, the library, the ctx command, the samples and the tests'
 	@echo 'make module     build kmod/ctx.ko'
+	@echo 'make integration build the samples of event loops, with the libraries of those'
 	@echo 'make run        boot a kernel in QEMU, load the module, run the demonstration'
 	@echo 'make shell      the same guest with an interactive shell'
 	@echo 'make check      run the tests in QEMU'
@@ -39,6 +40,10 @@ tools: libctxfd
 samples: libctxfd
 	@$(MAKE) -C samples
 
+integration: samples
+	@scripts/packages integration
+	@$(MAKE) -C samples integration
+
 selftests: libctxfd tools
 	@scripts/packages tests
 	@mkdir -p build/selftests
@@ -65,4 +70,5 @@ clean:
 	$(MAKE) -C tools clean
 	$(MAKE) -C samples clean
 
-.PHONY: all help packages module libctxfd tools samples selftests run shell check check-all lint clean
+.PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
+	check-all lint clean
