@@ -56,7 +56,7 @@ int main(void)
 {
 	int parent = ctxfd_from_env();
 	int ctx = parent < 0 ? -1 : ctxfd_with_timeout(parent, &(struct timespec){ 60, 0 });
-	struct ctx_event event;
+	struct ctx_event event = {};
 	int result;
 	__u64 what;
 
