@@ -5,54 +5,11 @@
  *
  * Each test is a process of its own, in which nobody has called the library.
  */
-#include "ctx_selftest.h"
-#include <ctxfd.h>
-#include <limits.h>
-#include <sys/resource.h>
+#include "libctxfd.h"
 
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD	76	/* since 6.5 */
 #endif
-
-#define SEC(n)		(&(struct timespec){ .tv_sec = (n) })
-#define MSEC(n)		(&(struct timespec){ .tv_nsec = (n) * 1000000L })
-#define PASSED		SEC(0)
-
-/* Later than any clock of the kernel can count, and still a time_t. */
-#define BEYOND		(&(struct timespec){ .tv_sec = INT64_MAX, .tv_nsec = 999999999 })
-
-/* Generous, for what must come. */
-#define LONG		SEC(CTX_WAIT_MS / 1000)
-
-/* Each in one way no time. */
-static const struct timespec bad_times[] = {
-	{ .tv_sec = -1 },
-	{ .tv_nsec = -1 },
-	{ .tv_nsec = 1000000000 },
-	{ .tv_sec = INT64_MIN, .tv_nsec = 0 },
-	{ .tv_sec = 1, .tv_nsec = LONG_MAX },
-};
-
-#define check_cloexec(fd) \
-	EXPECT_EQ(FD_CLOEXEC, fcntl((fd), F_GETFD))
-
-static int new_root(void)
-{
-	return ctxfd_with_cancel(ctxfd_background());
-}
-
-/* Fills every number there is under the limit. Returns one that is in use. */
-static int use_up_descriptors(void)
-{
-	struct rlimit limit = { .rlim_cur = 64, .rlim_max = 64 };
-	int fd, last = -1;
-
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return -1;
-	while ((fd = open("/dev/null", O_RDONLY)) >= 0)
-		last = fd;
-	return errno == EMFILE ? last : -1;
-}
 
 /* ctxfd_background() */
 
@@ -446,58 +403,20 @@ TEST(deadline_is_the_earliest_on_the_monotonic_clock)
 
 /* ctxfd_wait() */
 
-/* A thread in a call that sleeps. */
-struct waiter {
-	pthread_t thread;
-	int (*call)(int fd, const struct timespec *timeout);
-	long syscall;
-	int ctx;
-	const struct timespec *timeout;
-	pid_t tid;
-	int ret;
-	__u64 took;
-};
-
-static void *waiter_main(void *arg)
+static long call_wait(struct caller *caller)
 {
-	struct waiter *waiter = arg;
-	__u64 start;
-
-	__atomic_store_n(&waiter->tid, gettid(), __ATOMIC_RELEASE);
-	start = ctx_clock(CLOCK_MONOTONIC);
-	waiter->ret = waiter->call(waiter->ctx, waiter->timeout);
-	waiter->took = ctx_clock(CLOCK_MONOTONIC) - start;
-	return NULL;
-}
-
-static int waiter_asleep(struct waiter *waiter)
-{
-	return ctx_wait_in_syscall(getpid(), waiter->tid, waiter->syscall);
-}
-
-/* Returns 0 once the thread sleeps in ctxfd_wait(), or in its own call. */
-static int waiter_start(struct waiter *waiter)
-{
-	if (!waiter->call) {
-		waiter->call = ctxfd_wait;
-		waiter->syscall = SYS_ppoll;
-	}
-	if (pthread_create(&waiter->thread, NULL, waiter_main, waiter))
-		return -1;
-	while (!__atomic_load_n(&waiter->tid, __ATOMIC_ACQUIRE))
-		usleep(1000);
-	return waiter_asleep(waiter);
+	return ctxfd_wait(caller->ctx, caller->timeout);
 }
 
 TEST(wait_returns_one_once_cancelled)
 {
-	struct waiter ever = { .ctx = new_root() };
-	struct waiter long_enough = { .ctx = ctxfd_watch(ever.ctx), .timeout = LONG };
-	struct waiter past_time = { .ctx = ctxfd_with_cancel(ever.ctx), .timeout = BEYOND };
+	struct caller ever = { call_wait, .ctx = new_root() };
+	struct caller long_enough = { call_wait, .ctx = ctxfd_watch(ever.ctx), .timeout = LONG };
+	struct caller past_time = { call_wait, .ctx = ctxfd_with_cancel(ever.ctx), .timeout = BEYOND };
 
-	ASSERT_EQ(0, waiter_start(&ever));
-	ASSERT_EQ(0, waiter_start(&long_enough));
-	ASSERT_EQ(0, waiter_start(&past_time));
+	ASSERT_EQ(0, caller_start(&ever));
+	ASSERT_EQ(0, caller_start(&long_enough));
+	ASSERT_EQ(0, caller_start(&past_time));
 	EXPECT_EQ(0, ctxfd_cancel(ever.ctx));
 	ASSERT_EQ(0, ctx_thread_join(ever.thread));
 	ASSERT_EQ(0, ctx_thread_join(long_enough.thread));
@@ -530,48 +449,28 @@ TEST(wait_looks_before_it_counts)
 TEST(wait_waits_on_a_nonblocking_descriptor)
 {
 	struct ctx_create_args args = { .fd_flags = CTX_NONBLOCK };
-	struct waiter waiter = { .ctx = ctxfd_create(ctxfd_background(), &args) };
+	struct caller caller = { call_wait, .ctx = ctxfd_create(ctxfd_background(), &args) };
 
-	ASSERT_EQ(0, waiter_start(&waiter));
-	EXPECT_EQ(0, ctxfd_cancel(waiter.ctx));
-	ASSERT_EQ(0, ctx_thread_join(waiter.thread));
-	EXPECT_EQ(1, waiter.ret);
-}
-
-static int nr_signals;
-
-static void count_signal(int sig)
-{
-	__atomic_add_fetch(&nr_signals, sig == SIGUSR1, __ATOMIC_SEQ_CST);
-}
-
-/* Returns once the handler has run in the thread, not again asleep yet. */
-static int interrupt(struct waiter *waiter)
-{
-	int before = __atomic_load_n(&nr_signals, __ATOMIC_SEQ_CST);
-
-	if (pthread_kill(waiter->thread, SIGUSR1))
-		return -1;
-	while (__atomic_load_n(&nr_signals, __ATOMIC_SEQ_CST) == before)
-		usleep(1000);
-	return 0;
+	ASSERT_EQ(0, caller_start(&caller));
+	EXPECT_EQ(0, ctxfd_cancel(caller.ctx));
+	ASSERT_EQ(0, ctx_thread_join(caller.thread));
+	EXPECT_EQ(1, caller.ret);
 }
 
 TEST(wait_goes_on_after_a_signal)
 {
 	/* SA_RESTART does not restart ppoll; without it nothing would. */
-	struct sigaction action = { .sa_handler = count_signal };
-	struct waiter waiter = { .ctx = new_root() };
+	struct caller caller = { call_wait, .ctx = new_root() };
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
-	ASSERT_EQ(0, waiter_start(&waiter));
+	ASSERT_EQ(0, catch_signals());
+	ASSERT_EQ(0, caller_start(&caller));
 	for (int i = 0; i < 3; i++) {
-		ASSERT_EQ(0, interrupt(&waiter));
-		ASSERT_EQ(0, waiter_asleep(&waiter));
+		ASSERT_EQ(0, interrupt_thread(caller.thread));
+		ASSERT_EQ(0, caller_asleep(&caller));
 	}
-	EXPECT_EQ(0, ctxfd_cancel(waiter.ctx));
-	ASSERT_EQ(0, ctx_thread_join(waiter.thread));
-	EXPECT_EQ(1, waiter.ret);
+	EXPECT_EQ(0, ctxfd_cancel(caller.ctx));
+	ASSERT_EQ(0, ctx_thread_join(caller.thread));
+	EXPECT_EQ(1, caller.ret);
 }
 
 /*
@@ -580,22 +479,21 @@ TEST(wait_goes_on_after_a_signal)
  */
 TEST(wait_takes_no_more_time_for_signals)
 {
-	struct sigaction action = { .sa_handler = count_signal };
-	struct waiter waiter = { .ctx = new_root(), .timeout = MSEC(300) };
+	struct caller caller = { call_wait, .ctx = new_root(), .timeout = MSEC(300) };
 	__u64 end = ctx_clock(CLOCK_MONOTONIC) + CTX_WAIT_MS * NSEC_PER_MSEC;
 	int ret;
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
-	ASSERT_EQ(0, waiter_start(&waiter));
+	ASSERT_EQ(0, catch_signals());
+	ASSERT_EQ(0, caller_start(&caller));
 	do {
-		pthread_kill(waiter.thread, SIGUSR1);
+		pthread_kill(caller.thread, SIGUSR1);
 		ASSERT_GT(end, ctx_clock(CLOCK_MONOTONIC));
 		usleep(1000);
-		ret = pthread_tryjoin_np(waiter.thread, NULL);
+		ret = pthread_tryjoin_np(caller.thread, NULL);
 	} while (ret == EBUSY);
 	EXPECT_EQ(0, ret);
-	EXPECT_EQ(0, waiter.ret);
-	EXPECT_LE(300 * NSEC_PER_MSEC, waiter.took);
+	EXPECT_EQ(0, caller.ret);
+	EXPECT_LE(300 * NSEC_PER_MSEC, caller.took);
 	EXPECT_LT(0, nr_signals);
 }
 
@@ -718,28 +616,26 @@ TEST_F(pass, recv_does_not_wait_on_a_nonblocking_socket)
 	check_errno(EAGAIN, ctxfd_recv_fd(self->sock[1]));
 }
 
-static int call_recv_fd(int fd, const struct timespec *timeout)
+static long call_recv_fd(struct caller *caller)
 {
-	(void)timeout;
-	return ctxfd_recv_fd(fd);
+	return ctxfd_recv_fd(caller->fd);
 }
 
 TEST_F(pass, recv_goes_on_after_a_signal)
 {
-	struct sigaction action = { .sa_handler = count_signal };
-	struct waiter waiter = {
+	struct caller caller = {
 		.call = call_recv_fd,
 		.syscall = SYS_recvmsg,
-		.ctx = self->sock[1],
+		.fd = self->sock[1],
 	};
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
-	ASSERT_EQ(0, waiter_start(&waiter));
-	ASSERT_EQ(0, interrupt(&waiter));
-	ASSERT_EQ(0, waiter_asleep(&waiter));
+	ASSERT_EQ(0, catch_signals());
+	ASSERT_EQ(0, caller_start(&caller));
+	ASSERT_EQ(0, interrupt_thread(caller.thread));
+	ASSERT_EQ(0, caller_asleep(&caller));
 	EXPECT_EQ(0, ctxfd_send_fd(self->sock[0], self->ctx));
-	ASSERT_EQ(0, ctx_thread_join(waiter.thread));
-	EXPECT_EQ(ctx_id(self->ctx), ctx_id(waiter.ret));
+	ASSERT_EQ(0, ctx_thread_join(caller.thread));
+	EXPECT_EQ(ctx_id(self->ctx), ctx_id(caller.ret));
 }
 
 /* Each is used up by the refusal: the context behind it arrives. */
