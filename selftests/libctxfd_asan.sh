@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The tests of the library once more, built so that they find what others overlook: with
+# AddressSanitizer and UndefinedBehaviorSanitizer, or, by the name of this script, with
+# ThreadSanitizer, or under valgrind. Each program is one result; its output shows where it failed.
+
+mode=${0##*/libctxfd_}
+mode=${mode%.sh}
+cd "${0%/*}" || exit 1
+if [ ! -d "$mode" ]; then
+	echo "1..0 # SKIP $mode was not built"
+	exit 4
+fi
+
+# A test process ends by _exit, which looks for no leaks; valgrind does all the same.
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
+# Tests fork in a process that has had threads, and the child may start its own.
+export TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
+# What takes many rounds to find takes many times as long here.
+export CTX_ROUNDS=0.05
+run=
+if [ "$mode" = valgrind ]; then
+	cat >/tmp/libctxfd.supp <<-'END'
+		{
+		   a test gives NULL on purpose
+		   Memcheck:Param
+		   ioctl(generic)
+		   ...
+		   fun:ctxfd_info
+		}
+	END
+	run="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+		--max-threads=2000 --suppressions=/tmp/libctxfd.supp"
+fi
+
+cd "$mode" || exit 1
+set -- libctxfd*
+echo "TAP version 13"
+echo "1..$#"
+n=0 status=0
+for program; do
+	n=$((n + 1))
+	# shellcheck disable=SC2086 # a command line
+	if $run "./$program" >"/tmp/$program.out" 2>&1; then
+		echo "ok $n $program"
+	else
+		sed 's/^/# /' "/tmp/$program.out"
+		echo "not ok $n $program"
+		status=1
+	fi
+done
+exit $status

@@ -1,0 +1,1 @@
+libctxfd_asan.sh
