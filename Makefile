@@ -5,6 +5,8 @@ KERNEL	?= 6.1
 KERNELS	:= 6.1 6.12 6.12-rt latest-kasan
 KDIR	?=
 TESTS	?=
+VERSION	:= $(shell cat VERSION)
+INSTALL	:= install modules_install dkms_install uninstall modules_uninstall dkms_uninstall
 
 all: module libctxfd tools samples selftests
 
@@ -19,10 +21,16 @@ help:
 	@echo 'make lint       check the sources without running them'
 	@echo 'make clean      remove what was built here; CTX_CACHE stays'
 	@echo
+	@echo 'make install           the library, its headers, the ctx command, the manual pages'
+	@echo 'make modules_install   kmod/ctx.ko, for the kernel that it was built for'
+	@echo 'make dkms_install      the module'"'"'s source, in /usr/src/ctx-$(VERSION), for DKMS'
+	@echo 'make uninstall, modules_uninstall, dkms_uninstall   the reverse of each'
+	@echo
 	@echo 'KERNEL=   for run, shell and check: $(KERNELS); $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
 	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
 	@echo '          newest installed'
+	@echo 'DESTDIR=, prefix=, libdir=...  for the install targets: see packaging/install.mk'
 	@echo 'CTX_CACHE kernels and sources are kept there; ~/.cache/ctx without'
 
 packages:
@@ -36,6 +44,7 @@ libctxfd: packages
 
 tools: libctxfd
 	@$(MAKE) -C tools
+	@$(MAKE) --no-print-directory -f packaging/install.mk build
 
 samples: libctxfd
 	@$(MAKE) -C samples
@@ -63,6 +72,10 @@ check-all:
 lint:
 	@scripts/lint
 
+install: tools
+$(INSTALL):
+	@$(MAKE) --no-print-directory -f packaging/install.mk $@
+
 clean:
 	rm -rf build
 	rm -f kmod/ctx.ko
@@ -71,4 +84,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-all lint clean
+	check-all lint clean $(INSTALL)
