@@ -25,6 +25,7 @@ help:
 	@echo 'make modules_install   kmod/ctx.ko, for the kernel that it was built for'
 	@echo 'make dkms_install      the module'"'"'s source, in /usr/src/ctx-$(VERSION), for DKMS'
 	@echo 'make uninstall, modules_uninstall, dkms_uninstall   the reverse of each'
+	@echo 'make deb               the Debian packages of all that, in build/deb'
 	@echo
 	@echo 'KERNEL=   for run, shell and check: $(KERNELS); $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
@@ -76,6 +77,9 @@ install: tools
 $(INSTALL):
 	@$(MAKE) --no-print-directory -f packaging/install.mk $@
 
+deb:
+	@packaging/deb
+
 clean:
 	rm -rf build
 	rm -f kmod/ctx.ko
@@ -84,4 +88,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-all lint clean $(INSTALL)
+	check-all lint clean deb $(INSTALL)
