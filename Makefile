@@ -26,6 +26,7 @@ help:
 	@echo 'make dkms_install      the module'"'"'s source, in /usr/src/ctx-$(VERSION), for DKMS'
 	@echo 'make uninstall, modules_uninstall, dkms_uninstall   the reverse of each'
 	@echo 'make deb               the Debian packages of all that, in build/deb'
+	@echo 'make check-packages    test all that on a copy of this machine'
 	@echo
 	@echo 'KERNEL=   for run, shell and check: $(KERNELS); $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
@@ -80,6 +81,9 @@ $(INSTALL):
 deb:
 	@packaging/deb
 
+check-packages:
+	@packaging/check
+
 clean:
 	rm -rf build
 	rm -f kmod/ctx.ko
@@ -88,4 +92,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-all lint clean deb $(INSTALL)
+	check-all lint clean deb check-packages $(INSTALL)
