@@ -12,7 +12,9 @@
  *
  * - Failure is -1 with errno set, and has then changed nothing. Beside the
  *   errors that a function names, a descriptor that is not open gives EBADF and
- *   one that is no context ENOTTY.
+ *   one that is no context ENOTTY. As the context, the -1 of a call that failed
+ *   gives the error of ctxfd_background() where that fails: ENOENT or ENODEV
+ *   where the module is not loaded.
  * - Every descriptor that a function returns is close-on-exec and belongs to
  *   the caller, who closes it; ctxfd_background() alone is the library's.
  * - A time is a struct timespec with @tv_sec >= 0 and 0 <= @tv_nsec < 10^9, all

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The one descriptor of /dev/ctx. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -38,4 +40,14 @@ int ctxfd_background(void)
 		return fd;
 	close(fd);
 	return seen;
+}
+
+int ctxfd_ioctl(int fd, unsigned long request, const void *arg)
+{
+	if (fd == -1) {
+		if (ctxfd_background() >= 0)
+			errno = EBADF;
+		return -1;
+	}
+	return ioctl(fd, request, arg);
 }

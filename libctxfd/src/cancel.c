@@ -2,7 +2,6 @@
 /* The end of a context: now, or when. */
 
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "internal.h"
 
@@ -20,7 +19,7 @@ int ctxfd_cancel_cause(int ctx, int cause, const char *message)
 		args.message_len = (__u32)strnlen(message, CTX_MESSAGE_MAX + 1);
 		args.message = (__u64)(uintptr_t)message;
 	}
-	return ioctl(ctx, CTX_IOC_CANCEL, &args);
+	return ctxfd_ioctl(ctx, CTX_IOC_CANCEL, &args);
 }
 
 int ctxfd_set_deadline(int ctx, clockid_t clock, const struct timespec *deadline)
@@ -29,7 +28,7 @@ int ctxfd_set_deadline(int ctx, clockid_t clock, const struct timespec *deadline
 
 	if (ctxfd_fill_deadline(clock, deadline, &args))
 		return -1;
-	return ioctl(ctx, CTX_IOC_SET_DEADLINE, &args);
+	return ctxfd_ioctl(ctx, CTX_IOC_SET_DEADLINE, &args);
 }
 
 int ctxfd_set_timeout(int ctx, const struct timespec *timeout)
@@ -38,5 +37,5 @@ int ctxfd_set_timeout(int ctx, const struct timespec *timeout)
 
 	if (ctxfd_fill_timeout(timeout, &args))
 		return -1;
-	return ioctl(ctx, CTX_IOC_SET_DEADLINE, &args);
+	return ctxfd_ioctl(ctx, CTX_IOC_SET_DEADLINE, &args);
 }

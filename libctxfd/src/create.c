@@ -2,7 +2,6 @@
 /* New contexts, and new descriptors of old ones. */
 
 #include <errno.h>
-#include <sys/ioctl.h>
 
 #include "internal.h"
 
@@ -16,7 +15,7 @@ int ctxfd_create(int parent, const struct ctx_create_args *args)
 	}
 	copy = *args;
 	copy.fd_flags |= CTX_CLOEXEC;
-	return ioctl(parent, CTX_IOC_CREATE, &copy);
+	return ctxfd_ioctl(parent, CTX_IOC_CREATE, &copy);
 }
 
 static int create_until(int parent, const struct ctx_deadline_args *until)
@@ -95,5 +94,5 @@ int ctxfd_watch(int ctx)
 {
 	__u32 fd_flags = CTX_CLOEXEC;
 
-	return ioctl(ctx, CTX_IOC_WATCH, &fd_flags);
+	return ctxfd_ioctl(ctx, CTX_IOC_WATCH, &fd_flags);
 }

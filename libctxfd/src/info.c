@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Questions that are answered at once. */
 
-#include <sys/ioctl.h>
-
 #include "internal.h"
 
 int ctxfd_info(int ctx, struct ctx_info *info)
 {
-	return ioctl(ctx, CTX_IOC_INFO, info);
+	return ctxfd_ioctl(ctx, CTX_IOC_INFO, info);
 }
 
 /*
@@ -40,7 +38,7 @@ int ctxfd_deadline(int ctx, struct timespec *deadline)
 
 ssize_t ctxfd_value(int ctx, const char *key, void *data, size_t size)
 {
-	return ioctl(ctx, CTX_IOC_GET_VALUE, &(struct ctx_value){
+	return ctxfd_ioctl(ctx, CTX_IOC_GET_VALUE, &(struct ctx_value){
 		.key = (__u64)(uintptr_t)key,
 		.data = (__u64)(uintptr_t)data,
 		/* No value needs more room than the largest. */

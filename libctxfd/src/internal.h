@@ -10,6 +10,12 @@
 
 #define NSEC_PER_SEC	1000000000L
 
+/*
+ * As ioctl. Where @fd is the -1 of a ctxfd_background() that failed, it fails as
+ * that did, so that a caller who asks only once learns what is wrong.
+ */
+int ctxfd_ioctl(int fd, unsigned long request, const void *arg);
+
 /* 0, or -1 with EINVAL. */
 int ctxfd_check_time(const struct timespec *ts);
 
