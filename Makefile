@@ -11,15 +11,16 @@ INSTALL	:= install modules_install dkms_install uninstall modules_uninstall dkms
 all: module libctxfd tools samples selftests
 
 help:
-	@echo 'make            build the module, the library, the ctx command, the samples and the tests'
-	@echo 'make module     build kmod/ctx.ko'
-	@echo 'make integration build the samples of event loops, with the libraries of those'
-	@echo 'make run        boot a kernel in QEMU, load the module, run the demonstration'
-	@echo 'make shell      the same guest with an interactive shell'
-	@echo 'make check      run the tests in QEMU'
-	@echo 'make check-all  run them on every kernel'
-	@echo 'make lint       check the sources without running them'
-	@echo 'make clean      remove what was built here; CTX_CACHE stays'
+	@echo 'make                   build the module, the library, the ctx command, the samples and the tests'
+	@echo 'make module            build kmod/ctx.ko'
+	@echo 'make integration       build the samples of event loops, with the libraries of those'
+	@echo 'make run               boot a kernel in QEMU, load the module, run the demonstration'
+	@echo 'make shell             the same guest with an interactive shell'
+	@echo 'make check             run the tests in QEMU'
+	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
+	@echo 'make check-all         run them on every kernel'
+	@echo 'make lint              check the sources without running them'
+	@echo 'make clean             remove what was built here; CTX_CACHE stays'
 	@echo
 	@echo 'make install           the library, its headers, the ctx command, the manual pages'
 	@echo 'make modules_install   kmod/ctx.ko, for the kernel that it was built for'
@@ -28,7 +29,7 @@ help:
 	@echo 'make deb               the Debian packages of all that, in build/deb'
 	@echo 'make check-packages    test all that on a copy of this machine'
 	@echo
-	@echo 'KERNEL=   for run, shell and check: $(KERNELS); $(KERNEL) without'
+	@echo 'KERNEL=   for run, shell, check and check-library: $(KERNELS); $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
 	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
 	@echo '          newest installed'
@@ -68,6 +69,9 @@ run shell:
 check:
 	@selftests/qemu/guest check $(KERNEL) $(TESTS)
 
+check-library:
+	@selftests/qemu/guest check $(KERNEL) libctxfd_asan.sh libctxfd_tsan.sh libctxfd_valgrind.sh
+
 check-all:
 	@selftests/qemu/check-all $(KERNELS)
 
@@ -92,4 +96,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-all lint clean deb check-packages $(INSTALL)
+	check-library check-all lint clean deb check-packages $(INSTALL)
