@@ -51,6 +51,14 @@ static inline int new_cancelled(void)
 	return ctxfd_cancel(ctx) ? -1 : ctx;
 }
 
+/* It tells a program of itself by what it has loaded into it. */
+static inline bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 /* How many descriptors there can be; valgrind lets nobody move the hard limit. */
 static inline int limit_descriptors(rlim_t number)
 {
