@@ -13,12 +13,13 @@ all: module libctxfd tools samples selftests
 help:
 	@echo 'make                   build the module, the library, the ctx command, the samples and the tests'
 	@echo 'make module            build kmod/ctx.ko'
+	@echo 'make libctxfd, tools, samples, selftests   build that, and what it needs'
 	@echo 'make integration       build the samples of event loops, with the libraries of those'
 	@echo 'make run               boot a kernel in QEMU, load the module, run the demonstration'
 	@echo 'make shell             the same guest with an interactive shell'
 	@echo 'make check             run the tests in QEMU'
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
-	@echo 'make check-all         run them on every kernel'
+	@echo 'make check-all         run the tests on every kernel'
 	@echo 'make lint              check the sources without running them'
 	@echo 'make clean             remove what was built here; CTX_CACHE stays'
 	@echo
