@@ -151,6 +151,7 @@ static void ignore(void *arg)
 	int __ctx = ctxfd_background();					\
 	struct ctx_info __info;						\
 	struct pollfd __pfd = { .fd = STDIN_FILENO };			\
+	struct sockaddr __addr = { .sa_family = AF_UNIX };		\
 	char __byte = 0;						\
 									\
 	EXPECT_EQ(-1, __ctx);						\
@@ -181,6 +182,8 @@ static void ignore(void *arg)
 	check_errno((error), ctxfd_write(__ctx, STDOUT_FILENO, &__byte, 1)); \
 	check_errno((error), ctxfd_recv(__ctx, STDIN_FILENO, &__byte, 1, 0)); \
 	check_errno((error), ctxfd_send(__ctx, STDOUT_FILENO, &__byte, 1, 0)); \
+	check_errno((error), ctxfd_accept(__ctx, STDIN_FILENO, NULL, NULL)); \
+	check_errno((error), ctxfd_connect(__ctx, STDIN_FILENO, &__addr, sizeof(__addr))); \
 	check_errno((error), ctxfd_sleep(__ctx, NULL));			\
 	check_errno((error), ctxfd_waitid(__ctx, P_ALL, 0, NULL, WEXITED)); \
 	errno = 0;							\
