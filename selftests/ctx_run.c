@@ -446,15 +446,15 @@ TEST_F(run, says_that_the_module_is_not_loaded)
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
 	ASSERT_EQ(0, mount("none", "/dev", "tmpfs", 0, NULL));
 	check_run(125, "",
-		  "ctx run: there is no /dev/ctx: load the module, as with 'modprobe ctx'\n",
+		  "ctx run: there is no /dev/ctx: load the module, with 'modprobe ctx'\n",
 		  "true");
 }
 
 TEST_F(run, says_that_ctx_fd_is_no_descriptor)
 {
 	setenv("CTX_FD", "three", 1);
-	check_run(125, "", "ctx run: CTX_FD is 'three', which is no descriptor: unset it\n",
-		  "true");
+	check_run(125, "", "ctx run: CTX_FD=three in the environment is no descriptor's number; "
+		  "unset it\n", "true");
 }
 
 TEST_F(run, says_that_it_is_nested_too_deep)
@@ -805,6 +805,28 @@ TEST_F(run, spares_children_that_it_had_before)
 	EXPECT_EQ(0, waitpid(-1, NULL, WNOHANG));
 	kill(children[0], SIGKILL);
 	EXPECT_EQ(children[0], waitpid(-1, NULL, 0));
+	check_nothing_left();
+}
+
+TEST_F(run, hears_signals_when_a_child_that_it_had_before_has_ended)
+{
+	static char script[] = "sleep 1000 & exec ctx run sh -c 'echo >&9; exec sleep 1000'";
+	pid_t pid = ctx_fork(), children[2];
+	int status;
+
+	if (!pid) {
+		execlp("sh", "sh", "-c", script, NULL);
+		_exit(127);
+	}
+	wait_ready();
+	ASSERT_EQ(2, children_of(pid, children, 2));
+	kill(children[0], SIGKILL);
+	/* Until it is reaped. */
+	while (!kill(children[0], 0))
+		usleep(1000);
+	kill(pid, SIGTERM);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(128 + SIGTERM, WEXITSTATUS(status));
 	check_nothing_left();
 }
 

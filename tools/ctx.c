@@ -64,12 +64,14 @@ void *need(void *memory)
 
 int bad_usage(const char *format, ...)
 {
+	char end[64];
 	va_list args;
 
+	snprintf(end, sizeof(end), "; try 'ctx %s%s--help'\n", command->name ?: "",
+		 command->name ? " " : "");
 	va_start(args, format);
-	vcomplain("; try 'ctx ", format, args);
+	vcomplain(end, format, args);
 	va_end(args);
-	fprintf(stderr, "%s%s--help'\n", command->name ?: "", command->name ? " " : "");
 	return command->usage_status;
 }
 

@@ -200,7 +200,8 @@ static void parse_fdinfo(struct fdinfo *f, char *text)
 		if (!value)
 			continue;
 		*value++ = '\0';
-		parse_line(f, line, value + strspn(value, " \t"));
+		/* No more than the tab: blanks may be the name's own. */
+		parse_line(f, line, value + (*value == '\t'));
 	}
 }
 

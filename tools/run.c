@@ -62,7 +62,7 @@ static int parse_signal(const char *text)
 	const char *name = strncasecmp(text, "SIG", 3) ? text : text + 3;
 	const char *abbreviation;
 	char *end;
-	long n;
+	long n, offset;
 
 	for (int signal = 1; signal < NSIG; signal++) {
 		abbreviation = sigabbrev_np(signal);
@@ -77,9 +77,11 @@ static int parse_signal(const char *text)
 			return (int)n;
 		if (*name != '+' && *name != '-')
 			return 0;
-		n += strtol(name, &end, 10);
-		return *end || !isdigit((unsigned char)name[1]) ||
-		       n < SIGRTMIN || n > SIGRTMAX ? 0 : (int)n;
+		offset = strtol(name, &end, 10);
+		if (*end || !isdigit((unsigned char)name[1]) || offset > NSIG || offset < -NSIG)
+			return 0;
+		n += offset;
+		return n < SIGRTMIN || n > SIGRTMAX ? 0 : (int)n;
 	}
 	n = strtol(text, &end, 10);
 	return *end || !isdigit((unsigned char)*text) || n >= NSIG ? 0 : (int)n;
@@ -217,17 +219,11 @@ static int fail(const char *what)
 static int create(struct run *run, struct request *request)
 {
 	struct ctx_info info;
-	int parent = ctxfd_from_env();
+	int parent = ambient_open();
 
-	if (parent < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO)) {
-		complain("there is no /dev/ctx: load the module, as with 'modprobe ctx'");
+	if (parent < 0)
 		return -1;
-	}
-	if (parent < 0 && errno == EINVAL) {
-		complain("CTX_FD is '%s', which is no descriptor: unset it", getenv("CTX_FD"));
-		return -1;
-	}
-	run->ctx = parent < 0 ? -1 : ctxfd_create(parent, &request->args);
+	run->ctx = ctxfd_create(parent, &request->args);
 	if (run->ctx < 0) {
 		complain("cannot create the context: %s", errno == ELOOP ?
 			 "it is nested too deep" : strerror(errno));
@@ -339,6 +335,8 @@ static void kill_all(struct supervisor *supervisor)
 		 supervisor->reaper);
 	ctxfd_cancel_cause(supervisor->run->ctx, 0, "the reaper was killed");
 	cgroup_find(&cgroup, supervisor->run->id);
+	/* Nobody writes to it any more: poll would return at once, for ever. */
+	supervisor->report = -1;
 	for (;;) {
 		cgroup_kill(&cgroup);
 		read_signals(supervisor);
@@ -396,7 +394,9 @@ static int run_command(struct run *run, struct request *request)
 
 	supervisor.signals = take_signals(run);
 	supervisor.tree = tree_new(false);
-	if (supervisor.signals < 0 || !supervisor.tree || pipe2(report_pipe, O_CLOEXEC))
+	/* Without waiting: other events than a report lead to read_report() as well. */
+	if (supervisor.signals < 0 || !supervisor.tree ||
+	    pipe2(report_pipe, O_CLOEXEC | O_NONBLOCK))
 		return fail("cannot begin");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	tree_except_children(supervisor.tree);

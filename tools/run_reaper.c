@@ -54,6 +54,8 @@ static int64_t now(void)
 /* In the command's process. */
 static _Noreturn void become_command(const struct run *run, pid_t reaper, bool *never_ran)
 {
+	int err;
+
 	/* Beside the supervisor, in front of the terminal; it fails where that is gone. */
 	setpgid(0, run->group);
 	/*
@@ -75,8 +77,9 @@ static _Noreturn void become_command(const struct run *run, pid_t reaper, bool *
 		_exit(STATUS_FAILED);
 	}
 	execvp(run->command[0], run->command);
-	complain("cannot run '%s': %s", run->command[0], strerror(errno));
-	_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXEC);
+	err = errno;
+	complain("cannot run '%s': %s", run->command[0], strerror(err));
+	_exit(err == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXEC);
 }
 
 static void report(const struct reaper *reaper, int status, int err)
