@@ -309,7 +309,17 @@ static inline bool ctxfd_cancelled(const struct ctx_status *status)
  * pipe), the call goes through io_uring, which takes longer. Where io_uring is
  * not allowed, it waits with poll and then makes the plain call, which waits,
  * without regard to the context, where somebody else was faster; connect waits
- * so in any case.
+ * so in any case. Through io_uring, a terminal gives EIO to a process in the
+ * background, where read(2) would have stopped it with SIGTTIN, and takes what
+ * it writes in spite of TOSTOP.
+ *
+ * Regular files are taken for what never waits. The context does not end a read
+ * of the few that do: /proc/kmsg, the trace_pipe of tracefs, a file of a server
+ * that does not answer.
+ *
+ * A thread is not to leave one in the middle, by pthread_cancel() or a jump out
+ * of a signal handler: descriptors would stay open, what was read be lost, and
+ * an io_uring go on to write to the caller's memory.
  *
  * Each may fail with what its system call fails with, and with ENOMEM, EMFILE
  * and ENFILE.
@@ -508,7 +518,8 @@ int ctxfd_recv_fd(int sock);
  * Sets CTX_FD in the environment to the number of @ctx and lets that stay open
  * over exec. It is meant for a child between fork and exec, or a program that
  * is about to exec: it changes the environment, which no other thread may be
- * using, and a program that other threads exec meanwhile inherits @ctx too.
+ * using, nor have been using at the moment of the fork, and a program that other
+ * threads exec meanwhile inherits @ctx too.
  *
  * Return: 0, or -1: ENOMEM.
  */
@@ -521,7 +532,8 @@ int ctxfd_to_env(int ctx);
  * The variable outlives the descriptor in programs that are started without
  * ctxfd_to_env(): where the number is not open or is something else than a
  * context, it is ignored, as where it is not set or empty. Every call looks
- * anew and returns the same descriptor.
+ * anew and returns the same descriptor. The first belongs before the program
+ * makes contexts of its own, one of which may get such a number.
  *
  * Return: the caller's own context, or the background; -1 with EINVAL where
  * CTX_FD is no number, or as ctxfd_background().

@@ -68,6 +68,7 @@ static void *thread_main(void *arg)
 		return NULL;
 	running = after;
 	after->fn(after->arg);
+	running = NULL;
 	if (after->left)
 		free_after(after);
 	return NULL;

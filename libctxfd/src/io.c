@@ -107,10 +107,11 @@ static ssize_t attempt_device(struct ctxfd_call *call)
 static bool is_signalfd(int fd)
 {
 	static const char signalfd[] = "anon_inode:[signalfd]";
-	char path[32], target[sizeof(signalfd)];
+	char path[40], target[sizeof(signalfd)];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* Not self, which shows none once the first thread has ended. */
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 	n = readlink(path, target, sizeof(target));
 	return n == sizeof(signalfd) - 1 && !memcmp(target, signalfd, sizeof(signalfd) - 1);
 }
@@ -176,7 +177,7 @@ static int choose_attempt(struct ctxfd_call *call)
 		return -1;
 	if (S_ISSOCK(st.st_mode) && (call->size || is_write(call)))
 		return choose_socket(call);
-	/* None of these waits for others. */
+	/* None of these waits for others, but for a few, which the header names. */
 	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode) || !call->size)
 		call->attempt = attempt_plain;
 	else
