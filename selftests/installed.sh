@@ -3,6 +3,8 @@
 # What is installed, on a machine that boots: those who read our files there find the module.
 # shellcheck disable=SC2317 # the tests are called by name
 
+# What is installed, not what the samples may have brought to /lib
+export LD_LIBRARY_PATH=/usr/lib
 PATH=/usr/bin:/usr/sbin:/usr/lib/systemd:$PATH
 
 for_every_user() {
