@@ -149,6 +149,7 @@ static void ignore(void *arg)
 /* Every call that makes or takes a context, with the descriptor there is not. */
 #define check_all(error) ({						\
 	int __ctx = ctxfd_background();					\
+	int __sock = socket(AF_UNIX, SOCK_STREAM, 0);			\
 	struct ctx_info __info;						\
 	struct pollfd __pfd = { .fd = STDIN_FILENO };			\
 	struct sockaddr __addr = { .sa_family = AF_UNIX };		\
@@ -182,8 +183,11 @@ static void ignore(void *arg)
 	check_errno((error), ctxfd_write(__ctx, STDOUT_FILENO, &__byte, 1)); \
 	check_errno((error), ctxfd_recv(__ctx, STDIN_FILENO, &__byte, 1, 0)); \
 	check_errno((error), ctxfd_send(__ctx, STDOUT_FILENO, &__byte, 1, 0)); \
-	check_errno((error), ctxfd_accept(__ctx, STDIN_FILENO, NULL, NULL)); \
-	check_errno((error), ctxfd_connect(__ctx, STDIN_FILENO, &__addr, sizeof(__addr))); \
+	ASSERT_EQ(0, bind(__sock, &__addr, sizeof(sa_family_t)));	\
+	ASSERT_EQ(0, listen(__sock, 1));				\
+	check_errno((error), ctxfd_accept(__ctx, __sock, NULL, NULL));	\
+	check_errno((error), ctxfd_connect(__ctx, __sock, &__addr, sizeof(__addr))); \
+	close(__sock);							\
 	check_errno((error), ctxfd_sleep(__ctx, NULL));			\
 	check_errno((error), ctxfd_waitid(__ctx, P_ALL, 0, NULL, WEXITED)); \
 	errno = 0;							\

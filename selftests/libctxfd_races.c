@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(race, a_cancellation_at_any_moment_ends_the_call, 300)
 	struct race race;
 
 	ASSERT_TRUE(race_start(&race, &self->call, race_cancel, race_call));
-	for (unsigned int i = 0; i < rounds(500); i++) {
+	for (unsigned int i = 0; i < rounds(200); i++) {
 		self->call.ctx = new_root();
 		ASSERT_TRUE(race_round(&race));
 		ASSERT_EQ(-1, self->call.ret);
