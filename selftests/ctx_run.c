@@ -497,7 +497,11 @@ TEST_F(run, ends_with_124_after_an_inherited_deadline)
 
 TEST_F(run, ends_with_137_where_a_timeout_took_kill)
 {
-	start("-t", "0.1", "-k", "0.1", "sh", "-c", "trap '' TERM; sleep 1000");
+	int ctx = give_context(ctxfd_with_cancel(ctxfd_background()));
+
+	start("-k", "0.1", "sh", "-c", "trap '' TERM; echo >&9; sleep 1000");
+	wait_ready();
+	ASSERT_EQ(0, ctxfd_set_timeout(ctx, &(struct timespec){ 0 }));
 	check_end(137);
 	check_nothing_left();
 }
@@ -685,9 +689,13 @@ TEST_F(run, kills_what_ignores_the_signal)
 
 TEST_F(run, waits_for_those_that_take_their_time)
 {
+	int ctx = give_context(ctxfd_with_cancel(ctxfd_background()));
+
 	/* And leaves alone what they start to end well. */
-	start("-t", "0.2", "-k", "1h", "sh", "-c",
-	      "trap 'sleep 1 && echo well; exit 0' TERM; sleep 1000 & wait");
+	start("-k", "1h", "sh", "-c",
+	      "trap 'sleep 1 && echo well; exit 0' TERM; sleep 1000 & echo >&9; wait");
+	wait_ready();
+	ASSERT_EQ(0, ctxfd_set_timeout(ctx, &(struct timespec){ 0 }));
 	check_end(124);
 	check_text("well\n", self->tool.out);
 	check_nothing_left();
