@@ -95,7 +95,8 @@ suite_sources() {
 
 	archives=$(debian_archives)
 	if [ -z "$archives" ]; then
-		retry as_root apt-get update -qq >&2
+		# Two at once would be one too many for apt.
+		(lock packages; retry as_root apt-get update -qq >&2)
 		archives=$(debian_archives)
 	fi
 	while read -r uri label; do

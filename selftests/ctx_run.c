@@ -480,7 +480,11 @@ TEST_F(run, ends_with_124_after_a_timeout)
 
 TEST_F(run, ends_with_124_after_a_timeout_whatever_the_command_says)
 {
-	start("-t", "0.1", "sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait");
+	int ctx = give_context(ctxfd_with_cancel(ctxfd_background()));
+
+	start("sh", "-c", "trap 'exit 0' TERM; sleep 1000 & echo >&9; wait");
+	wait_ready();
+	ASSERT_EQ(0, ctxfd_set_timeout(ctx, &(struct timespec){ 0 }));
 	check_end(124);
 	check_nothing_left();
 }

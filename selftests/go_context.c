@@ -460,15 +460,16 @@ static void race_ask(void *data)
 	r->cause = info.cause;
 }
 
-TEST_F_TIMEOUT(go_context, whoever_sees_the_error_sees_the_cause, 120)
+/* Whoever @asks while the context is being cancelled gets the error and the cause. */
+static void check_cause_races(struct __test_metadata *_metadata, int dev, racer_fn *asks)
 {
 	struct cause_race r;
 	struct race race;
 	unsigned int i;
 
-	ASSERT_TRUE(race_start(&race, &r, race_cancel, race_ask));
+	ASSERT_TRUE(race_start(&race, &r, race_cancel, asks));
 	for (i = 0; i < rounds(300); i++) {
-		r = (struct cause_race){ .fd = ctx_new(self->dev) };
+		r = (struct cause_race){ .fd = ctx_new(dev) };
 		ASSERT_TRUE(race_round(&race));
 		ASSERT_EQ(ECANCELED, r.err);
 		ASSERT_EQ(77, r.cause);
@@ -477,21 +478,14 @@ TEST_F_TIMEOUT(go_context, whoever_sees_the_error_sees_the_cause, 120)
 	race_stop(&race);
 }
 
+TEST_F_TIMEOUT(go_context, whoever_sees_the_error_sees_the_cause, 120)
+{
+	check_cause_races(_metadata, self->dev, race_ask);
+}
+
 TEST_F_TIMEOUT(go_context, a_child_of_a_parent_that_is_being_cancelled_has_its_cause, 120)
 {
-	struct cause_race r;
-	struct race race;
-	unsigned int i;
-
-	ASSERT_TRUE(race_start(&race, &r, race_cancel, race_derive));
-	for (i = 0; i < rounds(300); i++) {
-		r = (struct cause_race){ .fd = ctx_new(self->dev) };
-		ASSERT_TRUE(race_round(&race));
-		ASSERT_EQ(ECANCELED, r.err);
-		ASSERT_EQ(77, r.cause);
-		close(r.fd);
-	}
-	race_stop(&race);
+	check_cause_races(_metadata, self->dev, race_derive);
 }
 
 TEST_F(go_context, whoever_waits_in_another_thread_is_called_back_once)

@@ -164,6 +164,25 @@ static inline int caller_start(struct caller *caller)
 	return caller_go(caller) ? -1 : caller_asleep(caller);
 }
 
+/*
+ * It is interrupted again and again, and returns 0 after @least ns: were each
+ * signal to start the time anew, it would never return.
+ */
+#define check_outlasts_signals(caller, least) ({			\
+	__u64 __end = ctx_clock(CLOCK_MONOTONIC) + CTX_WAIT_MS * NSEC_PER_MSEC; \
+	int __err;							\
+									\
+	do {								\
+		pthread_kill((caller)->thread, SIGUSR1);		\
+		ASSERT_GT(__end, ctx_clock(CLOCK_MONOTONIC));		\
+		usleep(1000);						\
+		__err = pthread_tryjoin_np((caller)->thread, NULL);	\
+	} while (__err == EBUSY);					\
+	EXPECT_EQ(0, __err);						\
+	EXPECT_EQ(0, (caller)->ret);					\
+	EXPECT_LE((least), (caller)->took);				\
+})
+
 #define check_returned(caller, value) ({				\
 	ASSERT_EQ(0, ctx_thread_join((caller)->thread));		\
 	EXPECT_EQ((value), (caller)->ret) {				\
