@@ -119,4 +119,28 @@ static inline void tool_free(struct tool *tool)
 	tool_free(&__tool);						\
 })
 
+/* No descendant of the test is left, not even a dead one. */
+#define check_nothing_left() \
+	check_errno(ECHILD, waitpid(-1, NULL, WNOHANG | __WALL))
+
+/* Milliseconds until no descendant of the test was left; -1 for never. */
+static inline int wait_all_gone(void)
+{
+	__u64 begin = ctx_clock(CLOCK_MONOTONIC), time;
+	pid_t pid;
+
+	do {
+		pid = waitpid(-1, NULL, WNOHANG | __WALL);
+		time = ctx_clock(CLOCK_MONOTONIC) - begin;
+		if (pid < 0)
+			return errno == ECHILD ? (int)(time / NSEC_PER_MSEC) : -1;
+		if (!pid)
+			usleep(1000);
+	} while (time < CTX_WAIT_MS * NSEC_PER_MSEC);
+	return -1;
+}
+
+#define check_all_goes() \
+	EXPECT_LE(0, wait_all_gone())
+
 #endif /* CTX_TOOL_H */
