@@ -157,6 +157,7 @@ TEST(explains_itself)
 	tool_run(&tool, "--help");
 	EXPECT_EQ(0, tool.status);
 	EXPECT_EQ(0, strncmp(tool.out, "Usage: ctx COMMAND", 18));
+	check_tool(0, tool.out, "", "-h");
 	for (i = 0; i < 4; i++) {
 		struct tool help;
 
@@ -165,6 +166,7 @@ TEST(explains_itself)
 		EXPECT_EQ(0, help.status);
 		EXPECT_EQ(help.out, strstr(help.out, format("Usage: ctx %s [OPTION]", commands[i])));
 		check_text("", help.err);
+		check_tool(0, help.out, "", commands[i], "-h");
 		tool_free(&help);
 		check_tool(2, "", format("ctx %s: --dance is not an option; try 'ctx %s --help'\n",
 					 commands[i], commands[i]), commands[i], "--dance");
