@@ -181,4 +181,53 @@ TEST_F_TIMEOUT(integration, stops_when_the_owner_is_killed, SECONDS)
 	check_stops("Operation canceled: Owner died");
 }
 
+/* The program of README.md, which makes a context of its own. Returns once its worker is there. */
+static int start_hello(pid_t *pid)
+{
+	int out = start(pid, ctxfd_background(), "hello", "");
+	char path[64], worker[16];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", *pid, *pid);
+	for (int ms = 0; n <= 0 && ms < SECONDS * 1000 / 2; ms++) {
+		usleep(1000);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = read(fd, worker, sizeof(worker));
+		close(fd);
+	}
+	return n > 0 ? out : -1;
+}
+
+TEST(hello_stops_when_its_owner_is_killed)
+{
+	pid_t pid;
+	int out = start_hello(&pid);
+
+	ASSERT_LE(0, out);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_STREQ("worker stops: Operation canceled: Owner died", next_line(out));
+	EXPECT_STREQ("", next_line(out));
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+/* Its minute is over at once. */
+TEST(hello_stops_at_its_deadline)
+{
+	int pidfd, fd, moved = 0;
+	pid_t pid;
+	int out = start_hello(&pid);
+
+	ASSERT_LE(0, out);
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	for (int i = 0; i < 16; i++) {
+		fd = syscall(SYS_pidfd_getfd, pidfd, i, 0);
+		if (fd >= 0 && !ctxfd_set_timeout(fd, &(struct timespec){}))
+			moved++;
+	}
+	EXPECT_EQ(1, moved);
+	EXPECT_STREQ("worker stops: Connection timed out: Connection timed out", next_line(out));
+	check_child(pid);
+}
+
 TEST_HARNESS_MAIN
