@@ -308,10 +308,10 @@ static inline bool ctxfd_cancelled(const struct ctx_status *status)
  * other way (accept; connect; read and write on most that are neither socket nor
  * pipe), the call goes through io_uring, which takes longer. Where io_uring is
  * not allowed, it waits with poll and then makes the plain call, which waits,
- * without regard to the context, where somebody else was faster; connect waits
- * so in any case. Through io_uring, a terminal gives EIO to a process in the
- * background, where read(2) would have stopped it with SIGTTIN, and takes what
- * it writes in spite of TOSTOP.
+ * without regard to the context, where somebody else was faster; connect gives
+ * the socket a short SO_SNDTIMEO for a moment instead. Through io_uring, a
+ * terminal gives EIO to a process in the background, where read(2) would have
+ * stopped it with SIGTTIN, and takes what it writes in spite of TOSTOP.
  *
  * Regular files are taken for what never waits. The context does not end a read
  * of the few that do: /proc/kmsg, the trace_pipe of tracefs, a file of a server
@@ -409,8 +409,9 @@ int ctxfd_accept(int ctx, int sock, struct sockaddr *addr, socklen_t *len);
  *
  * Under a context that is cancelled already it begins no connection. Where it
  * fails with the context's error later, the connection may still come about
- * behind it: all that is left to do with @sock is to close it. On a non-blocking
- * Unix socket, it tries every 20 ms while the other's backlog is full.
+ * behind it: all that is left to do with @sock is to close it. A connection that
+ * is under way already is waited for. While the backlog of the other is full, a
+ * Unix socket that is non-blocking, or without io_uring, tries every 20 ms.
  *
  * Return: 0, or -1.
  */

@@ -116,6 +116,26 @@ static int connect_plain(struct ctxfd_call *call)
 	return connect(call->fd, call->addr, *call->len);
 }
 
+/*
+ * Without io_uring. A socket that waits for a moment at most gives up the wait,
+ * not the connection; a Unix socket gives up both, and is tried again.
+ */
+static int connect_for_a_moment(struct ctxfd_call *call)
+{
+	const struct timeval moment = { .tv_usec = 1 };
+	struct timeval own;
+	int ret, err;
+
+	if (getsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &own, &(socklen_t){ sizeof(own) }) ||
+	    setsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment)))
+		return -1;
+	ret = connect_plain(call);
+	err = errno;
+	setsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &own, sizeof(own));
+	errno = err;
+	return ret;
+}
+
 /* 0, or -1 with errno set. */
 static int connect_blocking(struct ctxfd_call *call)
 {
@@ -134,7 +154,7 @@ static int connect_blocking(struct ctxfd_call *call)
 
 	none = ctxfd_ring_begin(&ring, &op);
 	if (none)
-		return none < 0 ? -1 : connect_plain(call);
+		return none < 0 ? -1 : connect_for_a_moment(call);
 	pfds[0].fd = ring.fd;
 	while (!ctxfd_ring_done(&ring) && !call->err) {
 		if (ppoll(pfds, 2, NULL, NULL) > 0 && pfds[1].revents)
@@ -185,7 +205,8 @@ int ctxfd_connect(int ctx, int sock, const struct sockaddr *addr, socklen_t len)
 	for (;;) {
 		if (!(call.flags & O_NONBLOCK ? connect_plain(&call) : connect_blocking(&call)))
 			return 0;
-		if (errno == EINPROGRESS)
+		/* This call has begun it, or an earlier one. */
+		if (errno == EINPROGRESS || errno == EALREADY)
 			return wait_connected(&call);
 		if (errno == EINTR)
 			continue;
