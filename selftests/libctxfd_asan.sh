@@ -39,14 +39,19 @@ cd "$mode" || exit 1
 set -- libctxfd*
 echo "TAP version 13"
 echo "1..$#"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+export run out
+# shellcheck disable=SC2016 # for the shells that xargs starts
+printf '%s\n' "$@" |
+	xargs -P "$(nproc)" -n 1 sh -c '$run "./$0" >"$out/$0" 2>&1 && : >"$out/$0.passed"'
 n=0 status=0
 for program; do
 	n=$((n + 1))
-	# shellcheck disable=SC2086 # a command line
-	if $run "./$program" >"/tmp/$program.out" 2>&1; then
+	if [ -e "$out/$program.passed" ]; then
 		echo "ok $n $program"
 	else
-		sed 's/^/# /' "/tmp/$program.out"
+		sed 's/^/# /' "$out/$program"
 		echo "not ok $n $program"
 		status=1
 	fi
