@@ -189,8 +189,13 @@ static void ctx_deadline_work(struct work_struct *work)
 /* A context strikes once, and so is queued once. */
 static void ctx_deadline_queue(struct ctx_deadline *dl)
 {
-	/* Counted first: from the reference on, ctx_deadline_drain() must wait. */
 	atomic_inc(&ctx_deadline_works);
+	/*
+	 * Counted first: from the reference on, ctx_deadline_drain() must wait.
+	 * Pairs with what orders the removal of the module after the ctx_put()
+	 * that found the reference.
+	 */
+	smp_mb__after_atomic();
 	if (refcount_inc_not_zero(&dl->ctx->refs))
 		queue_work(ctx_deadline_wq, &dl->work);
 	else
@@ -286,6 +291,9 @@ static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
 		return 0;
 	if (dl->struck || hrtimer_try_to_cancel(&dl->timer) < 0)
 		return -EAGAIN;
+	/* Until now it may have run, and given @ctx the origin of an ancestor without the lock. */
+	if (READ_ONCE(ctx->origin))
+		return -ECANCELED;
 
 	dl->when = *when;
 	if (!when->at)
@@ -293,7 +301,10 @@ static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
 	if (when->at <= ctx_now(when->clock))
 		return ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL) ? 1 : -ECANCELED;
 
-	/* Anew, because the clock may be another. Nobody waits for a timer that is not running. */
+	/*
+	 * Anew, because the clock may be another. Nobody waits for the timer to
+	 * end: it would have been running, and have left @ctx cancelled or @struck.
+	 */
 	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS_SOFT);
 	hrtimer_start(&dl->timer, when->at, HRTIMER_MODE_ABS_SOFT);
 	return 0;
@@ -372,7 +383,7 @@ ktime_t ctx_deadline_own(struct ctx *ctx)
  */
 int ctx_deadline_earliest(struct ctx *ctx, ktime_t *earliest)
 {
-	ktime_t above;
+	ktime_t above = 0;
 	int ret;
 
 	for (*earliest = 0; ctx && !ctx->merge; ctx = ctx->up)

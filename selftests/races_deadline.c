@@ -146,6 +146,8 @@ TEST_F_TIMEOUT(expiry, of_a_deadline_that_is_moved_on_is_never_early, 300)
 
 struct setters {
 	int	fd;
+	int	above;		/* its parent's parent */
+	int	cancel_ret;
 	int	left_ret;
 	int	right_ret;
 	int	left_errno;
@@ -232,6 +234,54 @@ TEST_F_TIMEOUT(expiry, follows_the_one_of_two_deadlines_that_info_tells, 300)
 		}
 		ASSERT_TRUE(_metadata->passed);
 		close(s.fd);
+	}
+	race_stop(&self->race);
+}
+
+static void cancel_above(void *data)
+{
+	struct setters *s = data;
+
+	s->cancel_ret = ctx_cancel(s->above, CAUSE, NULL);
+}
+
+/*
+ * The timer finds its context cancelled from above while one thread waits for it
+ * to end and another finds it ended.
+ */
+TEST_F_TIMEOUT(expiry, against_two_later_deadlines_and_a_cancel_above, 300)
+{
+	struct setters s;
+	unsigned int i;
+
+	ASSERT_TRUE(race_start(&self->race, &s, set_left, set_right, cancel_above));
+	for (i = 0; i < rounds(1500); i++) {
+		struct ctx_info info;
+		__u64 now;
+		int middle;
+
+		s = (struct setters){ .above = ctx_new(self->dev) };
+		middle = ctx_new(s.above);
+		s.fd = ctx_new(middle);
+		ASSERT_LE(0, s.fd);
+		now = ctx_clock(CLOCK_MONOTONIC);
+		s.left = now + HOUR;
+		s.right = ctx_clock(CLOCK_BOOTTIME) + HOUR;
+		ASSERT_EQ(0, ctx_set_deadline(s.fd, CLOCK_MONOTONIC,
+					      now + race_random(&self->x.random) % NSEC_PER_MSEC));
+		ASSERT_TRUE(race_round(&self->race));
+		ASSERT_LE(0, s.cancel_ret);
+		ASSERT_TRUE(!s.left_ret || s.left_errno == ECANCELED);
+		ASSERT_TRUE(!s.right_ret || s.right_errno == ECANCELED);
+		ASSERT_EQ(0, ctx_info(s.fd, &info));
+		if (info.err == ETIMEDOUT)
+			check_cancelled(s.fd, ETIMEDOUT, ETIMEDOUT, info.id);
+		else
+			check_cancelled(s.fd, ECANCELED, CAUSE, ctx_id(s.above));
+		ASSERT_TRUE(_metadata->passed);
+		close(s.fd);
+		close(middle);
+		close(s.above);
 	}
 	race_stop(&self->race);
 }
