@@ -95,7 +95,7 @@ EXPORT_SYMBOL_GPL(ctx_err);
 bool ctx_join(struct ctx *ctx)
 {
 	WRITE_ONCE(ctx->joined, true);
-	/* Pairs with those of ctx_tell() and ctx_has_someone_to_tell(). */
+	/* Pairs with those of ctx_tell(), ctx_has_someone_to_tell(), ctx_status_set(). */
 	smp_mb();
 	return !ctx_origin(ctx);
 }

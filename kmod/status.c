@@ -20,9 +20,15 @@
  */
 void ctx_status_set(struct ctx *ctx)
 {
-	struct ctx_status *status = READ_ONCE(ctx->status);
 	struct ctx *origin = smp_load_acquire(&ctx->origin);	/* for its record */
+	struct ctx_status *status;
 
+	/*
+	 * Pairs with that of ctx_join(): who makes the page sees @origin there, or
+	 * the page is seen here, before the caller passes @origin on.
+	 */
+	smp_mb();
+	status = READ_ONCE(ctx->status);
 	if (!status)
 		return;
 	WRITE_ONCE(status->cause, origin->cause);
