@@ -11,9 +11,23 @@
 #include "ctx.h"
 #include "trace.h"
 
+/* What ctx_copy_down() does for the deepest takes a moment, not the processor. */
+#define CTX_DEPTH_LIMIT	4096
+
+static int ctx_set_max_depth(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, CTX_DEPTH_LIMIT);
+}
+
+static const struct kernel_param_ops ctx_max_depth_ops = {
+	.set = ctx_set_max_depth,
+	.get = param_get_uint,
+};
+
 static unsigned int max_depth = 1024;
-module_param(max_depth, uint, 0644);
-MODULE_PARM_DESC(max_depth, "How deep below its root a context may be (default 1024)");
+module_param_cb(max_depth, &ctx_max_depth_ops, &max_depth, 0644);
+__MODULE_PARM_TYPE(max_depth, "uint");
+MODULE_PARM_DESC(max_depth, "How deep below its root a context may be (default 1024, at most 4096)");
 
 struct ctx *ctx_background;
 

@@ -436,6 +436,13 @@ TEST_F(limit, max_depth_is_a_parameter_of_the_module)
 	close(child);
 }
 
+TEST_F(limit, max_depth_is_at_most_4096)
+{
+	EXPECT_EQ(0, write_number(MAX_DEPTH, 4096));
+	check_errno(EINVAL, write_number(MAX_DEPTH, 4097));
+	EXPECT_EQ(4096, read_number(MAX_DEPTH));
+}
+
 /* Root may exceed this limit. */
 TEST_F(limit, a_full_file_table_gives_ENFILE)
 {
