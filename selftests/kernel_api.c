@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 
 /* As in samples/kmod/ctx_sample.h */
 #define CTX_SAMPLE_SET_CTX	_IO(0xC7, 0x80)
@@ -231,6 +232,53 @@ TEST_F(kernel_api, an_open_file_without_a_context_waits_on)
 	ASSERT_EQ(0, ctx_thread_join(reader.thread));
 	EXPECT_EQ(3, reader.ret);
 	close(sample);
+}
+
+TEST_F(kernel_api, a_read_gives_up_with_a_context_that_comes_later)
+{
+	int sample = -1;
+	struct sample_reader reader;
+
+	needs_sample(self);
+	sample = open("/dev/ctx-sample", O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(0, sample_reader_start(&reader, sample));
+	ASSERT_EQ(0, ioctl(sample, CTX_SAMPLE_SET_CTX, self->child));
+	EXPECT_EQ(0, ctx_cancel(self->root, EIO, NULL));
+	ASSERT_EQ(0, ctx_thread_join(reader.thread));
+	EXPECT_EQ(-1, reader.ret);
+	EXPECT_EQ(ECANCELED, reader.err);
+	close(sample);
+}
+
+TEST_F(kernel_api, poll_notices_a_context_that_comes_later)
+{
+	struct pollfd pfd = { .fd = -1 };
+	pid_t pid;
+
+	needs_sample(self);
+	pfd.fd = open("/dev/ctx-sample", O_RDWR | O_CLOEXEC);
+	in_child(pid) {
+		ASSERT_EQ(1, poll(&pfd, 1, CTX_WAIT_MS));
+		EXPECT_EQ(POLLERR, pfd.revents);
+	}
+	ASSERT_EQ(0, ctx_wait_in_syscall(pid, pid, SYS_poll));
+	EXPECT_EQ(0, ctx_cancel(self->root, EIO, NULL));
+	ASSERT_EQ(0, ioctl(pfd.fd, CTX_SAMPLE_SET_CTX, self->child));
+	check_child(pid);
+	close(pfd.fd);
+}
+
+TEST_F(kernel_api, the_errors_of_the_sample_are_no_lengths)
+{
+	char *bad = mmap(NULL, 64, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char buf[64] = {};
+
+	needs_sample(self);
+	EXPECT_EQ(0, write(self->sample, buf, 0));
+	EXPECT_EQ(64, write(self->sample, buf, sizeof(buf)));
+	check_errno(EAGAIN, write(self->sample, buf, 1));
+	check_errno(EFAULT, write(self->sample, bad, 1));
+	check_errno(EFAULT, read(self->sample, bad, sizeof(buf)));
 }
 
 TEST_F(kernel_api, the_background_never_makes_it_give_up)

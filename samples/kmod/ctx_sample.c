@@ -58,7 +58,7 @@ static int sample_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Those who poll wait on @sample_wait alone, which nothing else would wake now. */
+/* Those who poll wait on sample_wait alone, which nothing else would wake now. */
 static void sample_cancelled(struct ctx_callback *callback)
 {
 	wake_up_interruptible(&sample_wait);
@@ -67,12 +67,13 @@ static void sample_cancelled(struct ctx_callback *callback)
 static __poll_t sample_poll(struct file *file, poll_table *wait)
 {
 	struct sample *sample = file->private_data;
-	struct ctx *ctx = READ_ONCE(sample->ctx);
 	__poll_t events = EPOLLOUT | EPOLLWRNORM;
+	struct ctx *ctx;
 
 	poll_wait(file, &sample_wait, wait);
 	/* Looks at the context only after that; the wake-up takes the queue's lock. */
 	smp_mb();
+	ctx = READ_ONCE(sample->ctx);
 	if (!kfifo_is_empty(&sample_fifo))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (ctx && ctx_err(ctx))
@@ -80,37 +81,48 @@ static __poll_t sample_poll(struct file *file, poll_table *wait)
 	return events;
 }
 
-static unsigned int sample_take(char *buf, size_t size)
+static int sample_take(char *buf, size_t size)
 {
 	return kfifo_out_spinlocked(&sample_fifo, buf, size, &sample_lock);
+}
+
+/* Returns how many bytes it took, at least one, or an error. */
+static int sample_wait_and_take(struct sample *sample, char *buf, size_t size)
+{
+	int n, ret;
+
+	/* Until there is a context, what ends the wait may also be that one comes. */
+	ret = wait_event_interruptible(sample_wait, (n = sample_take(buf, size)) ||
+				       READ_ONCE(sample->ctx));
+	if (!ret && !n)
+		ret = ctx_wait_event_interruptible(READ_ONCE(sample->ctx), sample_wait,
+						   (n = sample_take(buf, size)));
+	return ret ?: n;
 }
 
 static ssize_t sample_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
 	struct sample *sample = file->private_data;
-	struct ctx *ctx = READ_ONCE(sample->ctx);
 	char buf[SAMPLE_SIZE];
-	unsigned int n = 0;
-	int ret;
+	int n;
 
 	size = min(size, sizeof(buf));
 	if (!size)
 		return 0;
-	if (ctx)
-		ret = ctx_wait_event_interruptible(ctx, sample_wait, (n = sample_take(buf, size)));
-	else
-		ret = wait_event_interruptible(sample_wait, (n = sample_take(buf, size)));
-	if (ret)
-		return ret;
+	n = sample_wait_and_take(sample, buf, size);
+	if (n < 0)
+		return n;
 	return copy_to_user(to, buf, n) ? -EFAULT : n;
 }
 
 static ssize_t sample_write(struct file *file, const char __user *from, size_t size, loff_t *pos)
 {
 	char buf[SAMPLE_SIZE];
-	unsigned int n;
+	int n;
 
 	size = min(size, sizeof(buf));
+	if (!size)
+		return 0;
 	if (copy_from_user(buf, from, size))
 		return -EFAULT;
 	n = kfifo_in_spinlocked(&sample_fifo, buf, size, &sample_lock);
@@ -134,9 +146,8 @@ static long sample_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EBUSY;
 	}
 	sample->called_back = !ctx_callback_add(ctx, &sample->callback, sample_cancelled);
-	/* Where it is cancelled already, nobody calls. */
-	if (!sample->called_back)
-		sample_cancelled(&sample->callback);
+	/* Who waits is to know of it; and where it is cancelled already, nobody calls. */
+	wake_up_interruptible(&sample_wait);
 	return 0;
 }
 
