@@ -460,6 +460,34 @@ TEST_F(listener, connect_waits_for_what_another_has_begun)
 	check_errno(ETIMEDOUT, do_connect(new_short(), sock));
 }
 
+TEST_F(listener, connects_of_one_socket_at_once_end_and_keep_its_timeout)
+{
+	fill_backlog();
+	for (int i = 0; i < 20; i++) {
+		struct timeval timeout = { .tv_sec = 7 };
+		struct caller callers[2] = {};
+		int ctx = new_root(), sock = new_socket();
+
+		for (int n = 0; n < 2; n++) {
+			callers[n] = (struct caller){
+				call_connect, .ctx = ctx, .fd = sock,
+				.buf = &self->addr, .size = self->len,
+			};
+			ASSERT_EQ(0, caller_go(&callers[n]));
+			usleep(500 * (i % 10));
+		}
+		EXPECT_EQ(0, ctxfd_cancel(ctx));
+		for (int n = 0; n < 2; n++)
+			check_failed(&callers[n], ECANCELED);
+		EXPECT_EQ(0, getsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &timeout,
+					&(socklen_t){ sizeof(timeout) }));
+		EXPECT_EQ(0, timeout.tv_sec);
+		EXPECT_EQ(0, timeout.tv_usec);
+		close(sock);
+		close(ctx);
+	}
+}
+
 TEST_F(listener, connect_to_nobody_is_refused)
 {
 	int sock = new_socket();

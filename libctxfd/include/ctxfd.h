@@ -309,9 +309,13 @@ static inline bool ctxfd_cancelled(const struct ctx_status *status)
  * pipe), the call goes through io_uring, which takes longer. Where io_uring is
  * not allowed, it waits with poll and then makes the plain call, which waits,
  * without regard to the context, where somebody else was faster; connect gives
- * the socket a short SO_SNDTIMEO for a moment instead. Through io_uring, a
+ * the socket a short SO_SNDTIMEO for a moment instead, which another process is
+ * not to change meanwhile, and on AF_VSOCK, which has none, takes up to that
+ * family's own limit, 2 s, to notice. Through io_uring, a
  * terminal gives EIO to a process in the background, where read(2) would have
- * stopped it with SIGTTIN, and takes what it writes in spite of TOSTOP.
+ * stopped it with SIGTTIN, and takes what it writes in spite of TOSTOP. Before
+ * Linux 6.4, of a packet of a pipe that is longer than the buffer, the next read
+ * gives the rest.
  *
  * Regular files are taken for what never waits. The context does not end a read
  * of the few that do: /proc/kmsg, the trace_pipe of tracefs, a file of a server

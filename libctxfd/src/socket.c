@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -12,6 +14,9 @@
 
 /* How long to leave a peer alone whose backlog is full; nothing tells of room. */
 #define BACKLOG_NAP	(&(struct timespec){ .tv_nsec = 20 * NSEC_PER_SEC / 1000 })
+
+/* How long to leave alone whoever is changing the timeout of a socket. */
+#define OWNER_NAP	(&(struct timespec){ .tv_nsec = NSEC_PER_SEC / 1000 })
 
 static ssize_t attempt_recv(struct ctxfd_call *call)
 {
@@ -76,15 +81,54 @@ static ssize_t accept_plain(struct ctxfd_call *call)
 	return accept4(call->fd, call->addr, call->len, SOCK_CLOEXEC);
 }
 
-static ssize_t accept_blocking(struct ctxfd_call *call)
+static struct io_uring_sqe accept_op(const struct ctxfd_call *call)
 {
-	return ctxfd_ring_attempt(call, &(struct io_uring_sqe){
+	return (struct io_uring_sqe){
 		.opcode = IORING_OP_ACCEPT,
 		.fd = call->fd,
 		.addr = (__u64)(uintptr_t)call->addr,
 		.addr2 = (__u64)(uintptr_t)call->len,
 		.accept_flags = SOCK_CLOEXEC,
-	}, accept_plain);
+	};
+}
+
+static ssize_t accept_blocking(struct ctxfd_call *call)
+{
+	struct io_uring_sqe op = accept_op(call);
+
+	return ctxfd_ring_attempt(call, &op, accept_plain);
+}
+
+/* Waits for an operation of which nothing else tells, or for the context. */
+static int wait_for_ring(struct ctxfd_call *call, struct ctxfd_ring *ring)
+{
+	struct pollfd pfds[] = {
+		{ .fd = ring->fd, .events = POLLIN },
+		{ .fd = call->ctx, .events = POLLIN },
+	};
+	int res;
+
+	while (!ctxfd_ring_done(ring) && !call->err) {
+		if (ppoll(pfds, 2, NULL, NULL) > 0 && pfds[1].revents)
+			ctxfd_call_look(call);
+	}
+	res = ctxfd_ring_end(ring);
+	if (res >= 0)
+		return res;
+	errno = call->err && (res == -ECANCELED || res == -EINTR) ? call->err : -res;
+	return -1;
+}
+
+/* The kernel says at once that nothing listens there, or it does in some way of its own. */
+static ssize_t accept_unknown(struct ctxfd_call *call)
+{
+	struct io_uring_sqe op = accept_op(call);
+	struct ctxfd_ring ring;
+	int none = ctxfd_ring_begin(&ring, &op);
+
+	if (none)
+		return none < 0 ? -1 : accept_plain(call);
+	return wait_for_ring(call, &ring);
 }
 
 int ctxfd_accept(int ctx, int sock, struct sockaddr *addr, socklen_t *len)
@@ -105,15 +149,44 @@ int ctxfd_accept(int ctx, int sock, struct sockaddr *addr, socklen_t *len)
 	flags = fcntl(sock, F_GETFL);
 	if (flags < 0)
 		return -1;
-	/* What does not listen is refused at once. */
-	if (!listens || (flags & O_NONBLOCK))
+	if (flags & O_NONBLOCK)
 		call.attempt = accept_plain;
+	else if (!listens)
+		call.attempt = accept_unknown;
 	return (int)ctxfd_call_run(&call);
 }
 
 static int connect_plain(struct ctxfd_call *call)
 {
 	return connect(call->fd, call->addr, *call->len);
+}
+
+/*
+ * Who may change the timeout of a socket: the process of that number, in one of
+ * its threads; 0 for nobody. One word for many sockets. The number of another
+ * process was copied by a fork, which has left that thread behind.
+ */
+static atomic_int timeout_owner[64];
+
+static atomic_int *own_timeout(struct ctxfd_call *call)
+{
+	atomic_int *owner;
+	struct stat st;
+	int self = getpid(), other;
+
+	if (fstat(call->fd, &st))
+		return NULL;
+	owner = &timeout_owner[st.st_ino % (sizeof(timeout_owner) / sizeof(*timeout_owner))];
+	other = atomic_load_explicit(owner, memory_order_relaxed);
+	/* Acquire: pairs with the release of whoever owned it before. */
+	while (other == self ||
+	       !atomic_compare_exchange_weak_explicit(owner, &other, self, memory_order_acquire,
+						      memory_order_relaxed)) {
+		if (ctxfd_sleep(call->ctx, OWNER_NAP))
+			return NULL;
+		other = atomic_load_explicit(owner, memory_order_relaxed);
+	}
+	return owner;
 }
 
 /*
@@ -124,25 +197,28 @@ static int connect_for_a_moment(struct ctxfd_call *call)
 {
 	const struct timeval moment = { .tv_usec = 1 };
 	struct timeval own;
+	atomic_int *owner = own_timeout(call);
 	int ret, err;
 
-	if (getsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &own, &(socklen_t){ sizeof(own) }) ||
-	    setsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment)))
+	if (!owner)
 		return -1;
-	ret = connect_plain(call);
-	err = errno;
-	setsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &own, sizeof(own));
-	errno = err;
+	ret = getsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &own, &(socklen_t){ sizeof(own) });
+	if (!ret)
+		ret = setsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment));
+	if (!ret) {
+		ret = connect_plain(call);
+		err = errno;
+		setsockopt(call->fd, SOL_SOCKET, SO_SNDTIMEO, &own, sizeof(own));
+		errno = err;
+	}
+	/* Pairs with the acquire of the next: all that is done. */
+	atomic_store_explicit(owner, 0, memory_order_release);
 	return ret;
 }
 
 /* 0, or -1 with errno set. */
 static int connect_blocking(struct ctxfd_call *call)
 {
-	struct pollfd pfds[] = {
-		{ .events = POLLIN },
-		{ .fd = call->ctx, .events = POLLIN },
-	};
 	const struct io_uring_sqe op = {
 		.opcode = IORING_OP_CONNECT,
 		.fd = call->fd,
@@ -150,23 +226,11 @@ static int connect_blocking(struct ctxfd_call *call)
 		.off = *call->len,
 	};
 	struct ctxfd_ring ring;
-	int none, res;
+	int none = ctxfd_ring_begin(&ring, &op);
 
-	none = ctxfd_ring_begin(&ring, &op);
 	if (none)
 		return none < 0 ? -1 : connect_for_a_moment(call);
-	pfds[0].fd = ring.fd;
-	while (!ctxfd_ring_done(&ring) && !call->err) {
-		if (ppoll(pfds, 2, NULL, NULL) > 0 && pfds[1].revents)
-			ctxfd_call_look(call);
-	}
-	res = ctxfd_ring_end(&ring);
-	if (!res)
-		return 0;
-	errno = -res;
-	if (call->err && (errno == ECANCELED || errno == EINTR))
-		errno = call->err;
-	return -1;
+	return wait_for_ring(call, &ring);
 }
 
 /* The end of a connection that has begun. */
