@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctx.h"
@@ -77,6 +78,17 @@ static int take_fd(pid_t pid, int fd)
 	return ret;
 }
 
+/* A context, or what has no file system to lie about it: FUSE answers any ioctl. */
+static bool get_info(int fd, struct ctx_info *info)
+{
+	struct statx stx;
+
+	/* From what is known already: a server that is asked may not answer. */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx))
+		return false;
+	return (!(stx.stx_mode & S_IFMT) || S_ISCHR(stx.stx_mode)) && !ctxfd_info(fd, info);
+}
+
 static bool is_writable(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -119,7 +131,7 @@ static int open_by_fd(const struct target *target, bool writable)
 		complain_not_taken(target);
 		return -1;
 	}
-	if (ctxfd_info(fd, &info))
+	if (!get_info(fd, &info))
 		wrong = "that is no context; 'ctx tree' shows who holds what";
 	else if (writable && !info.id)
 		wrong = "that is /dev/ctx, the background, which is never cancelled";
@@ -154,7 +166,7 @@ static enum search search(const struct context *context, bool writable, int *fd,
 			continue;
 		}
 		/* The number may stand for something else by now. */
-		if (*fd >= 0 && !ctxfd_info(*fd, &info) && info.id == context->info.id &&
+		if (*fd >= 0 && get_info(*fd, &info) && info.id == context->info.id &&
 		    (!writable || is_writable(*fd)))
 			return FOUND;
 		if (*fd < 0 && errno != ESRCH && errno != EBADF)

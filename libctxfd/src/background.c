@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -40,6 +41,17 @@ int ctxfd_background(void)
 		return fd;
 	close(fd);
 	return seen;
+}
+
+bool ctxfd_is_the_kernels(int fd)
+{
+	struct statx stx;
+
+	/* From what is known already: a server that is asked may not answer. */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx))
+		return false;
+	/* An anonymous inode, as no file system has it, or a device. */
+	return !(stx.stx_mode & S_IFMT) || S_ISCHR(stx.stx_mode);
 }
 
 int ctxfd_ioctl(int fd, unsigned long request, const void *arg)

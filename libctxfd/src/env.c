@@ -56,7 +56,7 @@ int ctxfd_from_env(void)
 	if (to_fd(text, &fd))
 		return -1;
 	/* Neither something else nor /dev/ctx, which has no id. */
-	if (ctxfd_info(fd, &info) || !info.id)
+	if (!ctxfd_is_the_kernels(fd) || ctxfd_info(fd, &info) || !info.id)
 		return ctxfd_background();
 	flags = fcntl(fd, F_GETFD);
 	if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC))

@@ -16,6 +16,12 @@
  */
 int ctxfd_ioctl(int fd, unsigned long request, const void *arg);
 
+/*
+ * Whether the kernel itself answers an ioctl on @fd, as it does for a context and
+ * for /dev/ctx. A file of FUSE says whatever its server likes.
+ */
+bool ctxfd_is_the_kernels(int fd);
+
 /* 0, or -1 with EINVAL. */
 int ctxfd_check_time(const struct timespec *ts);
 

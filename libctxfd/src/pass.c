@@ -84,7 +84,8 @@ static bool is_one_context(const struct msghdr *msg, ssize_t len, size_t sent, i
 		errno = EMFILE;
 	else if (!sent && !len)
 		errno = ECONNRESET;
-	else if (sent != 1 || truncated || (msg->msg_flags & MSG_TRUNC) || ctxfd_err(fd) < 0)
+	else if (sent != 1 || truncated || (msg->msg_flags & MSG_TRUNC) ||
+		 !ctxfd_is_the_kernels(fd) || ctxfd_err(fd) < 0)
 		errno = EBADMSG;
 	else
 		return true;
