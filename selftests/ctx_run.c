@@ -401,6 +401,19 @@ TEST_F(run, keeps_the_command_in_the_group_of_its_own)
 		 "set -- $(ctx run cat /proc/self/stat); [ $5 = $a ] && echo yes");
 }
 
+TEST_F(run, keeps_the_command_in_a_group_that_has_no_number_there)
+{
+	pid_t group = 0;
+
+	if (variant->user)
+		SKIP(return, "takes root");
+	start("unshare", "-fp", "ctx", "run", "cat", "/proc/self/stat");
+	check_end(0);
+	check_text("", self->tool.err);
+	ASSERT_EQ(1, sscanf(self->tool.out, "%*d (cat) %*c %*d %d", &group));
+	EXPECT_EQ(getpgrp(), group);
+}
+
 /* Exit statuses */
 
 TEST_F(run, ends_as_the_command_does)
@@ -477,6 +490,27 @@ TEST_F(run, ends_with_124_after_a_timeout_whatever_the_command_says)
 	ASSERT_EQ(0, ctxfd_set_timeout(ctx, &(struct timespec){ 0 }));
 	check_end(124);
 	check_nothing_left();
+}
+
+/* On one processor, which wakes it before the reaper or after. */
+TEST_F(run, ends_with_124_where_the_command_heeds_its_context)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	for (int i = 0; i < 10; i++) {
+		int ctx = give_context(ctxfd_with_cancel(ctxfd_background()));
+
+		tool_start(&self->tool, (char *[]){ "ctx", "run", self->program, "--as", "end",
+						    NULL });
+		wait_ready();
+		ASSERT_EQ(0, ctxfd_set_timeout(ctx, &(struct timespec){ 0 }));
+		check_end(124);
+		check_text("ETIMEDOUT: ETIMEDOUT: ''\n", self->tool.out);
+		close(ctx);
+	}
 }
 
 TEST_F(run, ends_with_124_after_an_inherited_deadline)
@@ -678,6 +712,18 @@ TEST_F(run, kills_what_ignores_the_signal)
 	wait_ready();
 	ASSERT_EQ(1, write(self->go, "\n", 1));
 	check_end(3);
+	check_nothing_left();
+}
+
+TEST_F(run, sends_the_signal_before_a_kill_without_delay)
+{
+	int ctx = give_context(ctxfd_with_cancel(ctxfd_background()));
+
+	/* What ends a process is the first that it does not handle. */
+	start("-k", "0", "-s", "USR1", "sh", "-c", "echo >&9; exec sleep 1000");
+	wait_ready();
+	ctxfd_cancel(ctx);
+	check_end(128 + SIGUSR1);
 	check_nothing_left();
 }
 

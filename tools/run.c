@@ -402,7 +402,6 @@ static int run_command(struct run *run, struct request *request)
 	tree_except_children(supervisor.tree);
 	supervisor.report = report_pipe[0];
 	run->report = report_pipe[1];
-	run->group = getpgrp();
 	supervisor.reaper = fork();
 	if (supervisor.reaper < 0)
 		return fail("cannot fork");

@@ -38,7 +38,6 @@ struct run {
 	int watch;
 	uint64_t id;
 	int report;		/* where the reaper writes a struct report */
-	pid_t group;		/* process group of the supervisor */
 	sigset_t mask;		/* what the command gets back */
 	struct sigaction child_action;
 };

@@ -34,7 +34,7 @@ struct reaper {
 	bool alone;		/* no descendant is left */
 	bool asked;		/* to end the tree, by a signal */
 	bool stopping;
-	int err;		/* of the context when that began */
+	bool warned;		/* the signal was sent */
 	int signals;
 	int64_t kill_at;
 	int64_t next;		/* when to send signals again to those that are new */
@@ -56,8 +56,6 @@ static _Noreturn void become_command(const struct run *run, pid_t reaper, bool *
 {
 	int err;
 
-	/* Beside the supervisor, in front of the terminal; it fails where that is gone. */
-	setpgid(0, run->group);
 	/*
 	 * Who kills the reaper has the supervisor kill all the rest. Who kills
 	 * both at once is not to get away with the command, at least.
@@ -139,7 +137,6 @@ static int prepare(struct reaper *reaper)
 {
 	sigset_t set;
 
-	setpgid(0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* Nothing but SIGKILL and SIGSTOP takes it from its work. */
 	sigfillset(&set);
@@ -183,7 +180,8 @@ static bool start(struct reaper *reaper)
 		report(reaper, W_EXITCODE(STATUS_FAILED, 0), 0);
 		return false;
 	}
-	/* Now, so that the command's process never has this name. */
+	/* Now: the command's process keeps the supervisor's group, and never has this name. */
+	setpgid(0, 0);
 	prctl(PR_SET_NAME, REAPER_NAME);
 	drop_inherited();
 	allow_many_descriptors();
@@ -202,7 +200,8 @@ static void reap(struct reaper *reaper)
 		if (*reaper->never_ran)
 			report_cancelled(reaper);
 		else
-			report(reaper, status, reaper->err);
+			/* It may have heard of the cancellation before this process. */
+			report(reaper, status, ctxfd_err(reaper->run->watch));
 	}
 	reaper->alone = pid < 0 && errno == ECHILD;
 }
@@ -210,8 +209,11 @@ static void reap(struct reaper *reaper)
 static void stop_pass(struct reaper *reaper)
 {
 	int64_t begin = now(), end;
-	bool kill_all = begin >= reaper->kill_at;
+	/* Not before the signal was sent once, however soon KILL is to follow. */
+	bool kill_all = begin >= reaper->kill_at &&
+			(reaper->warned || reaper->run->signal == SIGKILL);
 
+	reaper->warned = true;
 	if (kill_all)
 		cgroup_kill(&reaper->cgroup);
 	if (tree_signal(reaper->tree, kill_all ? SIGKILL : reaper->run->signal) < 0 &&
@@ -241,7 +243,6 @@ static void begin_to_stop(struct reaper *reaper)
 	int64_t begin = now();
 
 	reaper->stopping = true;
-	reaper->err = ctxfd_err(run->watch);
 	reaper->pause = PAUSE_MIN;
 	reaper->kill_at = run->kill_after > NEVER - begin ? NEVER : begin + run->kill_after;
 	if (run->signal == SIGKILL)
