@@ -410,7 +410,8 @@ TEST_F(ctx, tree_shows_the_age)
 		ASSERT_TRUE(strstr(tool.out, "  alive  age "));
 		EXPECT_EQ(2, sscanf(strstr(tool.out, "age "), "age %lu%c ", &age, &unit));
 		EXPECT_EQ('s', unit);
-		EXPECT_GE((ctx_clock(CLOCK_MONOTONIC) - start) / NSEC_PER_SEC, age);
+		/* It counts the seconds that have begun since. */
+		EXPECT_GE((ctx_clock(CLOCK_MONOTONIC) - start) / NSEC_PER_SEC + 1, age);
 	}
 	tool_free(&tool);
 }
@@ -1093,6 +1094,26 @@ TEST_F(ctx, refuses_what_names_no_context)
 						 command), command, "--", cases[i]);
 		}
 	}
+}
+
+TEST_F(ctx, complains_in_one_line_without_controls)
+{
+	check_tool(2, "", "ctx info: '\\033[2J\\012\\177' is neither PID:FD nor the ID of a "
+		   "context; try 'ctx info --help'\n", "info", "\033[2J\n\177");
+}
+
+/* fdinfo tells of each lock, and before all else. */
+TEST_F(ctx, finds_contexts_behind_any_number_of_locks)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = new(self->dev, "locked");
+
+	for (int i = 0; i < 300; i++) {
+		lock.l_start = 2 * i;
+		ASSERT_EQ(0, fcntl(fd, F_SETLK, &lock));
+	}
+	check_tool(0, "", "", "cancel", by_id(fd));
+	check_cancelled(fd, ECANCELED, ECANCELED, ctx_id(fd));
 }
 
 TEST_F(ctx, cancel_refuses_other_arguments)

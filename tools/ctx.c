@@ -28,10 +28,17 @@ static const struct command *command = &commands[sizeof(commands) / sizeof(*comm
 
 static void vcomplain(const char *end, const char *format, va_list args)
 {
+	char *text;
+	int len = vasprintf(&text, format, args);
+
 	/* One line stays one line, also where others write to the same place. */
 	flockfile(stderr);
 	fprintf(stderr, "ctx%s%s: ", command->name ? " " : "", command->name ?: "");
-	vfprintf(stderr, format, args);
+	if (len >= 0) {
+		/* What the user gave is in it. */
+		put_text(stderr, text, (size_t)len);
+		free(text);
+	}
 	fputs(end, stderr);
 	funlockfile(stderr);
 }

@@ -188,13 +188,11 @@ static void parse_line(struct fdinfo *f, const char *key, char *value)
 	}
 }
 
-/* Lines that are unknown are of a later version. */
-static void parse_fdinfo(struct fdinfo *f, char *text)
+/* Whole lines. What is unknown is of a later version. */
+static void parse_lines(struct fdinfo *f, char *text)
 {
 	char *line, *value;
 
-	memset(f, 0, sizeof(*f));
-	f->age = -1;
 	while ((line = strsep(&text, "\n"))) {
 		value = strchr(line, ':');
 		if (!value)
@@ -203,6 +201,33 @@ static void parse_fdinfo(struct fdinfo *f, char *text)
 		/* No more than the tab: blanks may be the name's own. */
 		parse_line(f, line, value + (*value == '\t'));
 	}
+}
+
+/* To its end: before our lines come those about locks, as many as a holder likes. */
+static int read_fdinfo(struct fdinfo *f, int dir, const char *path)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	char text[4096], *end;
+	size_t have = 0;
+	ssize_t len;
+
+	if (fd < 0)
+		return -1;
+	memset(f, 0, sizeof(*f));
+	f->age = -1;
+	while ((len = read(fd, text + have, sizeof(text) - 1 - have)) > 0) {
+		have += (size_t)len;
+		text[have] = '\0';
+		end = strrchr(text, '\n');
+		if (!end)
+			continue;
+		*end++ = '\0';
+		parse_lines(f, text);
+		have -= (size_t)(end - text);
+		memmove(text, end, have);
+	}
+	close(fd);
+	return len < 0 ? -1 : 0;
 }
 
 /* A process that is being looked at. */
@@ -255,7 +280,7 @@ static void add_holder(struct look *look, int fd, const struct fdinfo *f)
 static bool look_at_fd(struct look *look, int fds, const char *fd)
 {
 	static const char wanted[] = "anon_inode:[ctx]";
-	char link[sizeof(wanted)], path[sizeof("fdinfo/") + NAME_MAX], text[4096];
+	char link[sizeof(wanted)], path[sizeof("fdinfo/") + NAME_MAX];
 	struct fdinfo f;
 	ssize_t len;
 
@@ -265,9 +290,8 @@ static bool look_at_fd(struct look *look, int fds, const char *fd)
 	if ((size_t)len != sizeof(wanted) - 1 || memcmp(link, wanted, sizeof(wanted) - 1))
 		return true;
 	snprintf(path, sizeof(path), "fdinfo/%s", fd);
-	if (read_file(look->dir, path, text, sizeof(text)) < 0)
+	if (read_fdinfo(&f, look->dir, path))
 		return true;
-	parse_fdinfo(&f, text);
 	/* The number may stand for another file by now. */
 	if (f.info.id)
 		add_holder(look, atoi(fd), &f);

@@ -216,9 +216,12 @@ static void show_on_terminal(const struct style *style)
 
 static int show_for_ever(const struct style *style)
 {
+	static char frame[1 << 16];
 	bool terminal = isatty(STDOUT_FILENO);
 	struct timespec left;
 
+	/* A frame at once: who stops this has a terminal that wraps its lines again. */
+	setvbuf(stdout, frame, _IOFBF, sizeof(frame));
 	for (;;) {
 		if (terminal && !style->json)
 			show_on_terminal(style);
