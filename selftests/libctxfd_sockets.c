@@ -488,6 +488,27 @@ TEST_F(listener, connects_of_one_socket_at_once_end_and_keep_its_timeout)
 	}
 }
 
+TEST_F(listener, connects_of_one_socket_at_once_are_both_refused)
+{
+	struct caller callers[2] = {};
+	int sock = new_socket();
+
+	fill_backlog();
+	for (int n = 0; n < 2; n++) {
+		callers[n] = (struct caller){
+			call_connect, .ctx = self->ctx, .fd = sock,
+			.buf = &self->addr, .size = self->len,
+		};
+		ASSERT_EQ(0, caller_start(&callers[n]));
+	}
+	close(self->sock);
+	for (int n = 0; n < 2; n++) {
+		ASSERT_EQ(0, ctx_thread_join(callers[n].thread));
+		EXPECT_EQ(-1, callers[n].ret);
+		EXPECT_TRUE(callers[n].err == ECONNREFUSED || callers[n].err == ECONNABORTED);
+	}
+}
+
 TEST_F(listener, connect_to_nobody_is_refused)
 {
 	int sock = new_socket();

@@ -236,12 +236,17 @@ static int connect_blocking(struct ctxfd_call *call)
 /* The end of a connection that has begun. */
 static int wait_connected(struct ctxfd_call *call)
 {
+	struct sockaddr_storage peer;
 	int err;
 
 	if (ctxfd_call_wait(call))
 		return -1;
 	if (getsockopt(call->fd, SOL_SOCKET, SO_ERROR, &err, &(socklen_t){ sizeof(err) }))
 		return -1;
+	/* Whoever waited for the same connection may have taken the error, which is told once. */
+	if (!err && getpeername(call->fd, (struct sockaddr *)&peer, &(socklen_t){ sizeof(peer) }) &&
+	    errno == ENOTCONN)
+		err = ECONNABORTED;
 	if (!err)
 		return 0;
 	errno = err;
