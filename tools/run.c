@@ -50,7 +50,7 @@ static void help(void)
 	     "A DURATION is a number and ns, us, ms, s, m, h or d; seconds without. Without\n"
 	     "--detach, the end of the command cancels the context, and ctx run ends when\n"
 	     "nothing that the command started is left.\n\n"
-	     "Exit status: 124 where a deadline ended the command, 137 where that took KILL;\n"
+	     "Exit status: 124 where a deadline had passed, 137 where that took KILL;\n"
 	     "125 where ctx run failed; 126 where the command cannot be run, 127 where there\n"
 	     "is none; 128+N where signal N ended the command or came to ctx run; else the\n"
 	     "command's own.");

@@ -266,7 +266,8 @@ static void wait_for_event(struct reaper *reaper)
 	}
 	ppoll(fds, 2, reaper->stopping ? &timeout : NULL, NULL);
 	while (read(reaper->signals, &info, sizeof(info)) == sizeof(info))
-		if (info.ssi_signo != SIGCHLD)
+		/* What the terminal sends is the supervisor's, in whose group this was at first. */
+		if (info.ssi_signo != SIGCHLD && info.ssi_code != SI_KERNEL)
 			reaper->asked = true;
 }
 
@@ -276,7 +277,7 @@ _Noreturn void reaper(struct run *run)
 
 	if (start(&reaper)) {
 		for (;;) {
-			/* First, so that the end of the command that was earlier counts. */
+			/* First: what has ended needs no signal. */
 			reap(&reaper);
 			if (reaper.alone)
 				break;
