@@ -533,13 +533,17 @@ TEST_F(listener, connect_passes_on_errors)
 TEST(connect_of_datagram_sockets_is_immediate)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	int modes[] = { 0, SOCK_NONBLOCK };
 
 	ASSERT_EQ(0, new_network());
-	for (int i = 0; i < 2; i++)
-		EXPECT_EQ(0, ctxfd_connect(new_root(),
-					   socket(AF_INET, SOCK_DGRAM | modes[i], 0),
-					   (void *)&addr, sizeof(addr)));
+	for (int i = 0; i < 2; i++) {
+		int sock = socket(AF_INET, SOCK_DGRAM | modes[i], 0);
+
+		EXPECT_EQ(0, ctxfd_connect(new_root(), sock, (void *)&addr, sizeof(addr)));
+		EXPECT_EQ(0, ctxfd_connect(new_root(), sock, &none, sizeof(none)));
+		check_errno(ENOTCONN, getpeername(sock, (void *)&addr, &(socklen_t){ 16 }));
+	}
 }
 
 TEST_HARNESS_MAIN

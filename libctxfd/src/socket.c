@@ -216,6 +216,23 @@ static int connect_for_a_moment(struct ctxfd_call *call)
 	return ret;
 }
 
+/*
+ * The error of a connection is told once: another call, which waited for the same
+ * one, may have taken it. Then there is none, and nothing connected either.
+ */
+static int check_connected(const struct ctxfd_call *call)
+{
+	struct sockaddr_storage peer;
+
+	/* That is a request to be connected no more. */
+	if (call->addr->sa_family == AF_UNSPEC ||
+	    !getpeername(call->fd, (struct sockaddr *)&peer, &(socklen_t){ sizeof(peer) }) ||
+	    errno != ENOTCONN)
+		return 0;
+	errno = ECONNABORTED;
+	return -1;
+}
+
 /* 0, or -1 with errno set. */
 static int connect_blocking(struct ctxfd_call *call)
 {
@@ -230,25 +247,20 @@ static int connect_blocking(struct ctxfd_call *call)
 
 	if (none)
 		return none < 0 ? -1 : connect_for_a_moment(call);
-	return wait_for_ring(call, &ring);
+	return wait_for_ring(call, &ring) ? -1 : check_connected(call);
 }
 
 /* The end of a connection that has begun. */
 static int wait_connected(struct ctxfd_call *call)
 {
-	struct sockaddr_storage peer;
 	int err;
 
 	if (ctxfd_call_wait(call))
 		return -1;
 	if (getsockopt(call->fd, SOL_SOCKET, SO_ERROR, &err, &(socklen_t){ sizeof(err) }))
 		return -1;
-	/* Whoever waited for the same connection may have taken the error, which is told once. */
-	if (!err && getpeername(call->fd, (struct sockaddr *)&peer, &(socklen_t){ sizeof(peer) }) &&
-	    errno == ENOTCONN)
-		err = ECONNABORTED;
 	if (!err)
-		return 0;
+		return check_connected(call);
 	errno = err;
 	return -1;
 }
