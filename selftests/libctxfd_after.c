@@ -382,7 +382,7 @@ TEST_F(after, function_can_fork_and_the_child_can_stop_it)
 
 #define MANY	1000
 
-TEST_F(after, a_thousand_run_each_once)
+TEST_F_TIMEOUT(after, a_thousand_run_each_once, 300)
 {
 	static struct ctxfd_after *afters[MANY];
 	static struct note notes[MANY];
