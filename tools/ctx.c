@@ -34,7 +34,10 @@ static void vcomplain(const char *end, const char *format, va_list args)
 	/* One line stays one line, also where others write to the same place. */
 	flockfile(stderr);
 	fprintf(stderr, "ctx%s%s: ", command->name ? " " : "", command->name ?: "");
-	if (len >= 0) {
+	if (len < 0) {
+		/* No memory: that is what it says, most likely. */
+		fputs(format, stderr);
+	} else {
 		/* What the user gave is in it. */
 		put_text(stderr, text, (size_t)len);
 		free(text);

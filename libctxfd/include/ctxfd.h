@@ -311,11 +311,10 @@ static inline bool ctxfd_cancelled(const struct ctx_status *status)
  * without regard to the context, where somebody else was faster; connect gives
  * the socket a short SO_SNDTIMEO for a moment instead, which another process is
  * not to change meanwhile, and on a family that has none, takes up to that
- * family's own limit to notice, 2 s on AF_VSOCK. Through io_uring, a
- * terminal gives EIO to a process in the background, where read(2) would have
- * stopped it with SIGTTIN, and takes what it writes in spite of TOSTOP. Before
- * Linux 6.4, of a packet of a pipe that is longer than the buffer, the next read
- * gives the rest.
+ * family's own limit to notice, 2 s on AF_VSOCK. Through io_uring, a terminal
+ * gives EIO to a process in the background, where read(2) would have stopped it
+ * with SIGTTIN, and takes what it writes in spite of TOSTOP. Before Linux 6.4, of
+ * a packet of a pipe that is longer than the buffer, the next read gives the rest.
  *
  * Regular files are taken for what never waits. The context does not end a read
  * of the few that do: /proc/kmsg, the trace_pipe of tracefs, a file of a server
@@ -414,9 +413,9 @@ int ctxfd_accept(int ctx, int sock, struct sockaddr *addr, socklen_t *len);
  * Under a context that is cancelled already it begins no connection. Where it
  * fails with the context's error later, the connection may still come about
  * behind it: all that is left to do with @sock is to close it. A connection that
- * is under way already is waited for; ECONNABORTED where another call was told
- * why that has failed. While the backlog of the other is full, a
- * Unix socket that is non-blocking, or without io_uring, tries every 20 ms.
+ * is under way already is waited for; it gives ECONNABORTED where it failed and
+ * another call was told why. While the backlog of the other is full, a Unix
+ * socket that is non-blocking, or without io_uring, tries every 20 ms.
  *
  * Return: 0, or -1.
  */
