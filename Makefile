@@ -2,7 +2,7 @@
 # Cancellation contexts: everything from here; `make help` lists it.
 
 KERNEL	?= 6.1
-KERNELS	:= 6.1 6.12 6.12-rt latest-kasan
+KERNELS	:= 6.1 6.12 6.12-rt latest-kasan latest-kcsan uml-kasan
 KDIR	?=
 TESTS	?=
 VERSION	:= $(shell cat VERSION)
@@ -19,7 +19,7 @@ help:
 	@echo 'make shell             the same guest with an interactive shell'
 	@echo 'make check             run the tests in QEMU'
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
-	@echo 'make check-all         run the tests on every kernel'
+	@echo 'make check-all         run the tests on $(KERNELS)'
 	@echo 'make lint              check the sources without running them'
 	@echo 'make clean             remove what was built here; CTX_CACHE stays'
 	@echo
@@ -30,7 +30,8 @@ help:
 	@echo 'make deb               the Debian packages of all that, in build/deb'
 	@echo 'make check-packages    test all that on a copy of this machine'
 	@echo
-	@echo 'KERNEL=   for run, shell, check and check-library: $(KERNELS); $(KERNEL) without'
+	@echo 'KERNEL=   for run, shell, check and check-library: $(KERNELS),'
+	@echo '          uml or uml-kcsan; $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
 	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
 	@echo '          newest installed'
