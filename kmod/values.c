@@ -56,7 +56,8 @@ static int ctx_key_size(u64 key)
 {
 	long size = strnlen_user(u64_to_user_ptr(key), CTX_KEY_MAX + 1);
 
-	if (!size)
+	/* 0 for a bad address; but -EFAULT under User Mode Linux */
+	if (size <= 0)
 		return -EFAULT;
 	return size < 2 || size > CTX_KEY_MAX + 1 ? -EINVAL : size;
 }
