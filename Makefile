@@ -5,6 +5,7 @@ KERNEL	?= 6.1
 KERNELS	:= 6.1 6.12 6.12-rt latest-kasan latest-kcsan uml-kasan
 KDIR	?=
 TESTS	?=
+DURATION ?= 60
 VERSION	:= $(shell cat VERSION)
 INSTALL	:= install modules_install dkms_install uninstall modules_uninstall dkms_uninstall
 
@@ -20,6 +21,7 @@ help:
 	@echo 'make check             run the tests in QEMU'
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
 	@echo 'make check-all         run the tests on $(KERNELS)'
+	@echo 'make fuzz              make random calls and check what comes of them; on uml without KERNEL='
 	@echo 'make lint              check the sources without running them'
 	@echo 'make clean             remove what was built here; CTX_CACHE stays'
 	@echo
@@ -33,6 +35,7 @@ help:
 	@echo 'KERNEL=   for run, shell, check and check-library: $(KERNELS),'
 	@echo '          uml or uml-kcsan; $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
+	@echo 'DURATION= for fuzz: seconds; SEED= what to begin with'
 	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
 	@echo '          newest installed'
 	@echo 'DESTDIR=, prefix=, libdir=...  for the install targets: see packaging/install.mk'
@@ -71,6 +74,9 @@ run shell:
 check:
 	@selftests/qemu/guest check $(KERNEL) $(TESTS)
 
+fuzz:
+	@selftests/qemu/guest fuzz $(if $(filter file,$(origin KERNEL)),uml,$(KERNEL)) $(DURATION)
+
 check-library:
 	@selftests/qemu/guest check $(KERNEL) libctxfd_asan.sh libctxfd_tsan.sh libctxfd_valgrind.sh
 
@@ -98,4 +104,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-library check-all lint clean deb check-packages $(INSTALL)
+	check-library check-all fuzz lint clean deb check-packages $(INSTALL)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Reads what the guest prints (see init): the KTAP of test programs between our marks. Prints a
 # line for each program as it ends, the output of what failed, then the skipped with their
-# reasons; writes the sums to the file that the variable "sums" names.
+# reasons, and lines that begin with "# total: " as they come; writes the sums to the file that the variable "sums" names.
 
 function fail(what) {
 	failed++
@@ -85,6 +85,8 @@ $1 == "#ctx" && $2 == "end" {
 	next
 }
 $1 == "#ctx" && $2 == "exit" { done = 1; next }
+
+/^# total: / { print substr($0, 3) }
 
 { text[lines++] = $0 }
 program == "" { next }

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the other calls do, what processes do to each other, and which of all that an operation is.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "model_step.h"
+
+/* Where several things are wrong with a call, any of their errors will do. */
+void may_fail(struct expect *expect, int error)
+{
+	expect->errors[error / 64] |= (uint64_t)1 << error % 64;
+}
+
+bool must_fail(const struct expect *expect)
+{
+	return expect->errors[0] || expect->errors[1] || expect->errors[2];
+}
+
+/*
+ * The other calls
+ */
+
+static void step_read(const struct model *m, const struct op *op, struct expect *expect)
+{
+	const struct description *d = &m->descriptions[description_of_slot(m, op->slot)];
+	int origin = m->contexts[d->context].origin;
+
+	if (op->cmd < sizeof(struct ctx_event))
+		may_fail(expect, EINVAL);
+	else if (origin == NOBODY)
+		may_fail(expect, EAGAIN);
+	if (program_writable(op, op->arg) < sizeof(struct ctx_event))
+		may_fail(expect, EFAULT);
+	expect->skipped = origin == NOBODY && !d->nonblock;
+	if (must_fail(expect))
+		return;
+	expect->event.err = m->contexts[origin].err;
+	expect->event.cause = m->contexts[origin].cause;
+	expect->about = origin;
+	expect->out_len = sizeof(struct ctx_event);
+	expect->ret = sizeof(struct ctx_event);
+}
+
+static void step_mmap(struct model *m, const struct op *op, struct expect *expect)
+{
+	if (m->maps[op->index] != NOBODY)
+		may_fail(expect, EINVAL);
+	if (op->cmd & (PROT_WRITE | PROT_EXEC))
+		may_fail(expect, EACCES);
+	/* Nothing on such a file system may be executed. */
+	if (op->cmd & PROT_EXEC)
+		may_fail(expect, EPERM);
+	if (must_fail(expect))
+		return;
+	m->maps[op->index] = description_of_slot(m, op->slot);
+	m->descriptions[m->maps[op->index]].refs++;
+}
+
+static void step_munmap(struct model *m, const struct op *op, struct expect *expect)
+{
+	int description = m->maps[op->index];
+
+	if (description == NOBODY) {
+		may_fail(expect, EINVAL);
+		return;
+	}
+	m->maps[op->index] = NOBODY;
+	put_description(m, description);
+}
+
+static void step_wait(struct model *m, const struct op *op, struct expect *expect)
+{
+	struct waiter *waiter = &m->waiters[op->index];
+	int context = model_context(m, op->slot);
+
+	if (waiter->description != NOBODY) {
+		may_fail(expect, EBUSY);
+		return;
+	}
+	waiter->description = description_of_slot(m, op->slot);
+	waiter->in_time = !cancelled(m, context);
+	m->descriptions[waiter->description].refs++;
+	expect->ret = waiter->in_time ? 0 : POLLIN | POLLRDNORM;
+}
+
+static void step_unwait(struct model *m, const struct op *op, struct expect *expect)
+{
+	int description = m->waiters[op->index].description;
+
+	if (description == NOBODY) {
+		may_fail(expect, EINVAL);
+		return;
+	}
+	m->waiters[op->index].description = NOBODY;
+	put_description(m, description);
+}
+
+static void step_dup(struct model *m, const struct op *op, struct expect *expect)
+{
+	if (lowest_free_fd(m) == NOBODY)
+		may_fail(expect, EMFILE);
+	else
+		install(m, op->out, description_of_slot(m, op->slot), false, expect);
+}
+
+/*
+ * Processes
+ */
+
+/* Whether @process is there and does not wait. */
+bool model_may_run(const struct model *m, unsigned int process)
+{
+	return m->processes[process].exists && m->processes[process].blocked == NOBODY;
+}
+
+/* Whether who waits on @description is done. */
+bool model_is_over(const struct model *m, int description)
+{
+	return cancelled(m, m->descriptions[description].context);
+}
+
+/* Gives @process a copy of the descriptors that it shares with others, or would. */
+static void copy_table(struct model *m, unsigned int process)
+{
+	const struct table *from = table_of(m, process);
+	struct table *to = m->tables;
+	int fd;
+
+	while (to->users)
+		to++;
+	*to = *from;
+	to->users = 1;
+	for (fd = 0; fd < FDS_MAX; fd++)
+		if (to->fds[fd] != NOBODY)
+			m->descriptions[to->fds[fd]].refs++;
+	m->processes[process].table = to - m->tables;
+}
+
+static void step_fork(struct model *m, const struct op *op, struct expect *expect)
+{
+	expect->skipped = m->processes[op->index].exists;
+	if (expect->skipped)
+		return;
+	m->processes[op->index] = m->processes[m->self];
+	if (op->cmd)
+		table_of(m, m->self)->users++;
+	else
+		copy_table(m, op->index);
+}
+
+/* The kernel closes the highest last, but lets go of the files in the reverse order. */
+static void close_many(struct model *m, bool all)
+{
+	int fd;
+
+	for (fd = FDS_MAX - 1; fd >= 0; fd--)
+		if (all || table_of(m, m->self)->cloexec[fd])
+			close_fd(m, fd);
+}
+
+/* The new program has descriptors of its own. */
+static void step_exec(struct model *m)
+{
+	struct table *table = table_of(m, m->self);
+
+	if (table->users > 1) {
+		copy_table(m, m->self);
+		table->users--;
+	}
+	close_many(m, false);
+}
+
+/* @process no longer waits. */
+void model_unblock(struct model *m, unsigned int process)
+{
+	struct process *p = &m->processes[process];
+	int description = p->blocked;
+
+	p->blocked = NOBODY;
+	if (description != NOBODY && p->holds)
+		put_description(m, description);
+}
+
+static void step_kill(struct model *m, const struct op *op, struct expect *expect)
+{
+	expect->skipped = !m->processes[op->index].exists;
+	if (expect->skipped)
+		return;
+	m->self = op->index;
+	model_unblock(m, op->index);
+	m->processes[op->index].exists = false;
+	if (table_of(m, op->index)->users == 1)
+		close_many(m, true);
+	table_of(m, op->index)->users--;
+}
+
+static void step_send(struct model *m, const struct op *op, struct expect *expect)
+{
+	struct queue *queue = &m->queues[op->index];
+
+	expect->skipped = queue->nr == QUEUE_MAX;
+	if (expect->skipped)
+		return;
+	queue->descriptions[queue->nr++] = description_of_slot(m, op->slot);
+	m->descriptions[description_of_slot(m, op->slot)].refs++;
+}
+
+/* Where there is no room for it, what was sent is lost. */
+static void step_receive(struct model *m, const struct op *op, struct expect *expect)
+{
+	struct queue *queue = &m->queues[op->index];
+	int description;
+
+	if (!queue->nr) {
+		may_fail(expect, EAGAIN);
+		return;
+	}
+	description = queue->descriptions[0];
+	memmove(queue->descriptions, queue->descriptions + 1, --queue->nr * sizeof(int));
+	if (lowest_free_fd(m) == NOBODY)
+		may_fail(expect, EMFILE);
+	else
+		install(m, op->out, description, false, expect);
+	put_description(m, description);
+}
+
+static bool keeps(enum manner manner)
+{
+	return manner <= BY_SELECT || manner == BY_URING_READ || manner == BY_URING_POLL;
+}
+
+/* A signal goes to one owner of the description alone, and a read is not to return at once. */
+static bool may_block(const struct model *m, const struct op *op)
+{
+	int description = description_of_slot(m, op->slot);
+	unsigned int i;
+
+	/* Where another thread closes what neither epoll nor O_ASYNC keeps, nobody is told. */
+	if (m->tables[m->processes[m->self].table].users > 1 && !keeps(op->cmd))
+		return false;
+	if ((op->cmd == BY_READ || op->cmd == BY_URING_READ) &&
+	    m->descriptions[description].nonblock)
+		return false;
+	for (i = 0; i < PROCESSES; i++)
+		if (op->cmd == BY_SIGNAL && m->processes[i].exists &&
+		    m->processes[i].blocked == description && m->processes[i].manner == BY_SIGNAL)
+			return false;
+	return true;
+}
+
+static void step_block(struct model *m, const struct op *op, struct expect *expect)
+{
+	struct process *p = &m->processes[m->self];
+
+	expect->skipped = !m->self || !may_block(m, op);
+	expect->ret = 1;
+	if (expect->skipped || cancelled(m, model_context(m, op->slot)))
+		return;
+	expect->blocks = true;
+	p->blocked = description_of_slot(m, op->slot);
+	p->manner = op->cmd;
+	p->holds = keeps(op->cmd);
+	if (p->holds)
+		m->descriptions[p->blocked].refs++;
+}
+
+/* Operations that are not about a slot of the process. Returns whether @op is one. */
+static bool step_without_slot(struct model *m, const struct op *op, struct expect *expect)
+{
+	switch (op->kind) {
+	case OP_MUNMAP:
+		step_munmap(m, op, expect);
+		return true;
+	case OP_UNWAIT:
+		step_unwait(m, op, expect);
+		return true;
+	case OP_FORK:
+		step_fork(m, op, expect);
+		return true;
+	case OP_EXEC:
+		step_exec(m);
+		return true;
+	case OP_KILL:
+		step_kill(m, op, expect);
+		return true;
+	case OP_RECEIVE:
+		step_receive(m, op, expect);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void step_on_slot(struct model *m, const struct op *op, struct expect *expect)
+{
+	switch (op->kind) {
+	case OP_IOCTL:
+		step_ioctl(m, op, expect);
+		break;
+	case OP_CLOSE:
+	case OP_PURGE:
+		close_fd(m, model_fd(m, op->slot));
+		break;
+	case OP_DUP:
+		step_dup(m, op, expect);
+		break;
+	case OP_POLL:
+		expect->ret = cancelled(m, model_context(m, op->slot)) ? POLLIN | POLLRDNORM : 0;
+		break;
+	case OP_READ:
+		step_read(m, op, expect);
+		break;
+	case OP_MMAP:
+		step_mmap(m, op, expect);
+		break;
+	case OP_WAIT:
+		step_wait(m, op, expect);
+		break;
+	case OP_SEND:
+		step_send(m, op, expect);
+		break;
+	case OP_BLOCK:
+		step_block(m, op, expect);
+		break;
+	default:
+		step_set_deadline(m, op, expect);
+		break;
+	}
+}
+
+/* Where the process of @op is not there, or waits, it is for the first one to do. */
+unsigned int model_actor(const struct model *m, const struct op *op)
+{
+	return model_may_run(m, op->process) ? op->process : 0;
+}
+
+/* Does @op to the model, and says what must come of it. */
+void model_step(struct model *m, const struct op *op, struct expect *expect)
+{
+	*expect = (struct expect) { .about = NOBODY };
+	m->self = model_actor(m, op);
+
+	if (step_without_slot(m, op, expect)) {
+		return;
+	} else if (description_of_slot(m, op->slot) == NOBODY) {
+		may_fail(expect, EBADF);
+	} else {
+		step_on_slot(m, op, expect);
+		expect->on_context = !expect->skipped;
+	}
+}
