@@ -14,7 +14,7 @@ int ctxfd_info(int ctx, struct ctx_info *info)
  */
 int ctxfd_err(int ctx)
 {
-	struct ctx_info info;
+	struct ctx_info info = {};
 
 	if (ctxfd_info(ctx, &info))
 		return -1;
@@ -23,7 +23,7 @@ int ctxfd_err(int ctx)
 
 int ctxfd_deadline(int ctx, struct timespec *deadline)
 {
-	struct ctx_info info;
+	struct ctx_info info = {};
 
 	if (ctxfd_info(ctx, &info))
 		return -1;
