@@ -23,6 +23,7 @@ int ctxfd_to_env(int ctx)
 		return -1;
 	snprintf(number, sizeof(number), "%d", ctx);
 	/* The environment first: it alone may fail. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): as its page tells */
 	if (setenv(VARIABLE, number, 1))
 		return -1;
 	return fcntl(ctx, F_SETFD, flags & ~FD_CLOEXEC);
@@ -47,6 +48,7 @@ static int to_fd(const char *text, int *fd)
 
 int ctxfd_from_env(void)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else may setenv(), see its page */
 	const char *text = getenv(VARIABLE);
 	struct ctx_info info;
 	int fd, flags;
