@@ -48,7 +48,7 @@ const char *duration_parse(const char *text, struct timespec *duration)
 	if (*p == '.') {
 		/* What is under a millionth of the smallest unit is left away. */
 		for (p++; is_digit(*p); p++, digits = true) {
-			if (scale < NSEC_PER_SEC * 1000000 && number < LIMIT / 10) {
+			if (scale < (__uint128_t)NSEC_PER_SEC * 1000000 && number < LIMIT / 10) {
 				number = number * 10U + (unsigned int)(*p - '0');
 				scale *= 10;
 			}

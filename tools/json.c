@@ -10,6 +10,7 @@
 
 #define REPLACEMENT	0xfffd
 
+/* NOLINTNEXTLINE(misc-no-recursion): once */
 static void put_code(FILE *out, uint32_t code)
 {
 	if (code > 0xffff) {

@@ -73,14 +73,16 @@ struct context *forest_find(const struct forest *forest, uint64_t id)
 
 static void forest_grow(struct forest *forest)
 {
-	size_t i;
+	size_t i, size;
 
 	forest->room = forest->room ? 2 * forest->room : 64;
-	forest->contexts = need(realloc(forest->contexts,
-					forest->room * sizeof(*forest->contexts)));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the array holds pointers */
+	size = forest->room * sizeof(*forest->contexts);
+	forest->contexts = need(realloc(forest->contexts, size));
 	free(forest->hash);
 	/* Never more than half full. */
 	forest->nr_hash = 2 * forest->room;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the array holds pointers */
 	forest->hash = need(calloc(forest->nr_hash, sizeof(*forest->hash)));
 	for (i = 0; i < forest->nr; i++)
 		*hash_slot(forest, forest->contexts[i]->info.id) = forest->contexts[i];
@@ -294,6 +296,7 @@ static bool look_at_fd(struct look *look, int fds, const char *fd)
 		return true;
 	/* The number may stand for another file by now. */
 	if (f.info.id)
+		/* NOLINTNEXTLINE(cert-err34-c): a name in /proc, of digits */
 		add_holder(look, atoi(fd), &f);
 	return true;
 }
@@ -324,6 +327,7 @@ static bool has_descriptors(int dir)
 		return false;
 	/* After the name, which may hold anything. */
 	p = strrchr(text, ')');
+	/* NOLINTNEXTLINE(cert-err34-c): written by the kernel */
 	if (!p || sscanf(p, ") %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2)
 		return true;
 	return state != 'Z' && !(flags & PF_KTHREAD);
@@ -331,6 +335,7 @@ static bool has_descriptors(int dir)
 
 static void look_at_process(struct forest *forest, int proc, const char *pid)
 {
+	/* NOLINTNEXTLINE(cert-err34-c): a name in /proc, of digits */
 	struct look look = { .forest = forest, .pid = atoi(pid) };
 	bool hidden;
 	int fds;
@@ -388,6 +393,7 @@ void forest_plant(struct forest *forest)
 		if (forest->contexts[i]->info.parent_id)
 			forest_add(forest, forest->contexts[i]->info.parent_id);
 	if (forest->nr)
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): the array holds pointers */
 		qsort(forest->contexts, forest->nr, sizeof(*forest->contexts), by_id);
 	/* From the last to the first: each goes to the head of its list. */
 	for (i = forest->nr; i--;) {

@@ -69,7 +69,6 @@ static int parse_signal(const char *text)
 		if (abbreviation && !strcasecmp(abbreviation, name))
 			return signal;
 	}
-	n = 0;
 	if (!strncasecmp(name, "RTMIN", 5) || !strncasecmp(name, "RTMAX", 5)) {
 		n = strncasecmp(name, "RTMIN", 5) ? SIGRTMAX : SIGRTMIN;
 		name += 5;
@@ -423,9 +422,10 @@ static int run_command(struct run *run, struct request *request)
 int cmd_run(int argc, char **argv)
 {
 	struct run run = { .signal = SIGTERM, .kill_after = NEVER };
-	struct request request = { .args.values = (uintptr_t)request.values };
+	static struct request request;	/* and what its values point to, until the end */
 	int c, status;
 
+	request.args.values = (uintptr_t)request.values;
 	while ((c = getopt_long(argc, argv, "+:t:k:s:h", options, NULL)) != -1) {
 		if (c == 'h') {
 			help();

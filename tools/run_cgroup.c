@@ -69,7 +69,7 @@ static int own_cgroup(void)
 		snprintf(path, sizeof(path), "%s%s", mount, line + 3);
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	fclose(file);
+	(void)fclose(file);
 	return fd;
 }
 
@@ -81,6 +81,7 @@ static void locate(struct cgroup *cgroup, uint64_t id)
 }
 
 /* Removes the folder @name of @parent with the folders in it. */
+/* NOLINTNEXTLINE(misc-no-recursion): each level holds a descriptor */
 static void remove_tree(int parent, const char *name)
 {
 	struct dirent *entry;

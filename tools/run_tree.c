@@ -71,7 +71,7 @@ static void add(struct pids *pids, pid_t pid, pid_t parent)
 {
 	if (pids->n == pids->room) {
 		size_t room = pids->room ? 2 * pids->room : 64;
-		struct pid *list = reallocarray(pids->list, room, sizeof(*list));
+		struct pid *list = realloc(pids->list, room * sizeof(*list));
 
 		/* The next call will do better. */
 		if (!list)
@@ -332,6 +332,7 @@ static void list_children(const struct tree *tree, const struct process *process
 }
 
 /* @process, which is open, and all below it. */
+/* NOLINTNEXTLINE(misc-no-recursion): each level holds a descriptor */
 static void signal_tree(struct tree *tree, struct process *process, const struct process *parent)
 {
 	struct told *told = tree->signal == SIGKILL ? NULL : find_told(tree, process);
@@ -353,6 +354,7 @@ static void signal_tree(struct tree *tree, struct process *process, const struct
 }
 
 /* @pid, which was seen as a child of @parent. */
+/* NOLINTNEXTLINE(misc-no-recursion): each level holds a descriptor */
 static void visit(struct tree *tree, pid_t pid, const struct process *parent)
 {
 	struct process process;
