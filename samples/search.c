@@ -413,6 +413,7 @@ static void open_std_descriptors(void)
 	int fd;
 
 	do {
+		/* NOLINTNEXTLINE(android-cloexec-open): they are to outlive exec */
 		fd = open("/dev/null", O_RDWR);
 		if (fd < 0)
 			err(1, "/dev/null");
@@ -428,6 +429,7 @@ int main(int argc, char **argv)
 
 	open_std_descriptors();
 	if (argc == 4 && !strcmp(argv[1], "--worker"))
+		/* NOLINTNEXTLINE(cert-err34-c): from exec_worker() */
 		return work((unsigned int)atoi(argv[2]), argv[3]);
 
 	string = argc == 3 ? argv[2] : "cancel";
