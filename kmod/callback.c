@@ -77,7 +77,7 @@ struct ctx *ctx_next_hook(struct ctx *ctx)
 	struct ctx_hook *hook;
 
 	/* Who adds one to an empty list now will look at @origin after that. */
-	if (hlist_empty(&ctx->hooks))
+	if (ctx_list_empty(&ctx->hooks))
 		return NULL;
 
 	while ((hook = ctx_first_hook(ctx)) && !hook->child) {

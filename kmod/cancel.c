@@ -225,7 +225,7 @@ static bool ctx_has_someone_to_tell(struct ctx *child)
 	/* Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait(). */
 	smp_mb();
 	/* No lock for it: see above. */
-	return waitqueue_active(&child->wait) || !hlist_empty(&child->children) ||
+	return waitqueue_active(&child->wait) || !ctx_list_empty(&child->children) ||
 	       READ_ONCE(child->joined);
 }
 
@@ -244,6 +244,10 @@ static struct ctx *ctx_mark_children(struct ctx *ctx, struct ctx *done, unsigned
 	unsigned int n;
 
 	guard(spinlock_irq)(&ctx->lock);
+	/*
+	 * All of @done was told before, which whoever finds the list empty sees, too: what
+	 * precedes the unlocking of one lock precedes what follows the locking of another.
+	 */
 	if (done)
 		hlist_del_init(&done->sibling);
 	for (n = 0; n < CTX_BATCH; n++, ++*reached) {

@@ -216,6 +216,16 @@ void ctx_link(struct ctx *ctx);
 void ctx_unlink(struct ctx *ctx);
 void ctx_uncount(struct ctx *ctx);
 
+/*
+ * Whether a list of children or hooks is empty, as far as is seen without its
+ * lock. Acquire: what was on it has been told before it was taken off, and whoever
+ * does not wait for it here sees that.
+ */
+static inline bool ctx_list_empty(const struct hlist_head *list)
+{
+	return !smp_load_acquire(&list->first);
+}
+
 /* cancel.c: being cancelled, and telling whoever waits for it */
 struct ctx *ctx_origin(struct ctx *ctx);
 bool ctx_join(struct ctx *ctx);

@@ -236,7 +236,7 @@ static enum hrtimer_restart ctx_deadline_expired(struct hrtimer *timer)
 		return HRTIMER_NORESTART;
 
 	woken = ctx_tell(ctx);
-	if (!hlist_empty(&ctx->children) || !hlist_empty(&ctx->hooks)) {
+	if (!ctx_list_empty(&ctx->children) || !ctx_list_empty(&ctx->hooks)) {
 		ctx_deadline_queue(dl);
 		return HRTIMER_NORESTART;
 	}

@@ -290,7 +290,7 @@ int ctxfd_unmap(const struct ctx_status *status);
  */
 static inline bool ctxfd_cancelled(const struct ctx_status *status)
 {
-	/* Pairs with the kernel's release of err, after cause. */
+	/* Model: err_acquire. Pairs with the kernel's release of err, after cause. */
 	return __atomic_load_n(&status->err, __ATOMIC_ACQUIRE) != 0;
 }
 
