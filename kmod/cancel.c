@@ -15,16 +15,16 @@
 
 /*
  * Gives @ctx the @origin of its parent, unless it has one. The parent's status
- * word is set. The cmpxchg() publishes nothing: what @origin points to was
- * published with the parent's.
+ * word is set.
  *
- * Return: the origin that it then has
+ * Return: the origin that it then has, the record of which may be read
  */
 static struct ctx *ctx_inherit(struct ctx *ctx, struct ctx *origin)
 {
-	struct ctx *old = cmpxchg(&ctx->origin, NULL, origin);
-
-	return old ?: origin;
+	if (!cmpxchg(&ctx->origin, NULL, origin))
+		return origin;
+	/* Acquire: a cmpxchg() that fails orders nothing. */
+	return smp_load_acquire(&ctx->origin);
 }
 
 /*
