@@ -95,7 +95,7 @@ EXPORT_SYMBOL_GPL(ctx_err);
 bool ctx_join(struct ctx *ctx)
 {
 	WRITE_ONCE(ctx->joined, true);
-	/* Pairs with those of ctx_tell(), ctx_has_someone_to_tell(), ctx_status_set(). */
+	/* Pairs with those of ctx_tell() and ctx_status_set(). */
 	smp_mb();
 	return !ctx_origin(ctx);
 }
@@ -197,7 +197,11 @@ bool ctx_tell(struct ctx *ctx)
 	if (smp_load_acquire(&ctx->told))
 		return false;
 
-	/* Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait(). */
+	/*
+	 * Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait(). It does so for
+	 * all below, too, to the next further parent: who joins there looks at the
+	 * @origin here.
+	 */
 	smp_mb();
 	if (READ_ONCE(ctx->joined)) {
 		any = true;
@@ -217,13 +221,12 @@ bool ctx_tell(struct ctx *ctx)
 }
 
 /*
- * Whether a walk must go to @child, whose @origin the caller has just set. Who
- * joins later will look at that @origin after joining.
+ * Whether a walk must go to @child, the @origin of which is set. Who joins later
+ * looks, after joining, at the @origin of the context from which the walk came
+ * down, where ctx_tell() has passed a barrier: so there is none here.
  */
 static bool ctx_has_someone_to_tell(struct ctx *child)
 {
-	/* Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait(). */
-	smp_mb();
 	/* No lock for it: see above. */
 	return waitqueue_active(&child->wait) || !ctx_list_empty(&child->children) ||
 	       READ_ONCE(child->joined);
