@@ -167,7 +167,7 @@ bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
 /**
  * ctx_inherit_from - cancel a context with a further parent, but tell nobody yet
  * @ctx: the context
- * @parent: a further parent, whose own @origin is set
+ * @parent: a further parent, whose own @origin and status word are set
  *
  * Context: any with interrupts on, no context's lock held
  */
@@ -175,7 +175,6 @@ void ctx_inherit_from(struct ctx *ctx, struct ctx *parent)
 {
 	if (ctx_origin(ctx))
 		return;
-	ctx_status_set(parent);
 
 	guard(spinlock_irq)(ctx_outer_lock(ctx));
 	/* Acquire: as in ctx_copy_down(). */

@@ -20,12 +20,13 @@
  */
 void ctx_status_set(struct ctx *ctx)
 {
-	struct ctx *origin = smp_load_acquire(&ctx->origin);	/* for its record */
+	struct ctx *origin = READ_ONCE(ctx->origin);
 	struct ctx_status *status;
 
 	/*
 	 * Pairs with that of ctx_join(): who makes the page sees @origin there, or
-	 * the page is seen here, before the caller passes @origin on.
+	 * the page is seen here, before the caller passes @origin on. The record is
+	 * read after it, too.
 	 */
 	smp_mb();
 	status = READ_ONCE(ctx->status);
@@ -79,9 +80,8 @@ int ctx_status_mmap(struct file *file, struct vm_area_struct *vma)
 	if (ret)
 		return ret;
 
-	/* Before it can be seen: a word never lags behind that of a child. */
-	if (!ctx_join(ctx))
-		ctx_status_set(ctx);
+	/* Where @ctx is cancelled this sets the word, before it can be seen. */
+	ctx_join(ctx);
 	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYWRITE | VM_EXEC | VM_MAYEXEC);
 	return vm_insert_page(vma, vma->vm_start, virt_to_page(READ_ONCE(ctx->status)));
 }
