@@ -83,9 +83,9 @@ struct ctx *ctx_next_hook(struct ctx *ctx)
 	while ((hook = ctx_first_hook(ctx)) && !hook->child) {
 		callback = container_of(hook, struct ctx_callback, hook);
 		callback->func(callback);
-		/* Ends its life, as ctx_callback_remove() sees it, which acquires. */
+		/* Model: callback_release. Ends its life, as ctx_callback_remove() sees it. */
 		smp_store_release(&callback->runner, NULL);
-		/* Pairs with that of prepare_to_wait() in wait_var_event(). */
+		/* Model: callback_mb. Pairs with that of prepare_to_wait() in wait_var_event(). */
 		smp_mb();
 		wake_up_var(&callback->runner);
 		cond_resched();
@@ -138,7 +138,7 @@ bool ctx_callback_remove(struct ctx *ctx, struct ctx_callback *callback)
 	if (ctx_hook_remove(ctx, &callback->hook))
 		return true;
 	WARN_ON_ONCE(READ_ONCE(callback->runner) == current);
-	/* Pairs with the release in ctx_next_hook(). */
+	/* Model: callback_acquire. Pairs with the release in ctx_next_hook(). */
 	wait_var_event(&callback->runner, !smp_load_acquire(&callback->runner));
 	return false;
 }

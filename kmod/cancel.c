@@ -21,9 +21,13 @@
  */
 static struct ctx *ctx_inherit(struct ctx *ctx, struct ctx *origin)
 {
+	/*
+	 * Model: once, inherit_release. Whoever finds @origin here finds it above,
+	 * too, and the record.
+	 */
 	if (!cmpxchg(&ctx->origin, NULL, origin))
 		return origin;
-	/* Acquire: a cmpxchg() that fails orders nothing. */
+	/* Model: inherit_acquire. A cmpxchg() that fails orders nothing. */
 	return smp_load_acquire(&ctx->origin);
 }
 
@@ -39,16 +43,17 @@ static struct ctx *ctx_copy_down(struct ctx *ctx)
 
 	do {
 		n = 0;
-		/* Acquire: whoever has an origin from us may read its record. */
+		/* Model: copy_down_acquire. Whoever has an origin from us may read its record. */
 		for (p = ctx; !(origin = smp_load_acquire(&p->origin)); p = p->up)
 			path[n++ % CTX_PATH] = p;
+		/* Model: parent_first, word_first. */
 		for (i = min(n, CTX_PATH); i; i--) {
 			ctx_status_set(p);
 			p = path[--n % CTX_PATH];
 			origin = ctx_inherit(p, origin);
 		}
 	} while (n);
-	/* Who is told by a descriptor finds the word set, too. */
+	/* Model: word_told. Who is told by a descriptor finds the word set, too. */
 	ctx_status_set(ctx);
 	return origin;
 }
@@ -95,7 +100,7 @@ EXPORT_SYMBOL_GPL(ctx_err);
 bool ctx_join(struct ctx *ctx)
 {
 	WRITE_ONCE(ctx->joined, true);
-	/* Pairs with those of ctx_tell() and ctx_status_set(). */
+	/* Model: join_mb. Pairs with those of ctx_tell() and ctx_status_set(). */
 	smp_mb();
 	return !ctx_origin(ctx);
 }
@@ -105,7 +110,7 @@ static bool ctx_set_origin(struct ctx *ctx, struct ctx *origin)
 {
 	lockdep_assert_held(ctx_outer_lock(ctx));
 
-	/* Publishes the record; pairs with the acquire in ctx_copy_down(). */
+	/* Model: once, origin_release. Publishes the record; pairs with ctx_copy_down(). */
 	if (cmpxchg(&ctx->origin, NULL, origin))
 		return false;
 	ctx_uncount(ctx);
@@ -157,6 +162,7 @@ bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *me
  */
 bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
 {
+	/* Model: mark_look. */
 	if (ctx_origin(ctx))
 		return false;
 
@@ -173,11 +179,12 @@ bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
  */
 void ctx_inherit_from(struct ctx *ctx, struct ctx *parent)
 {
+	/* Model: merge_look. Those above by @up may have been cancelled before. */
 	if (ctx_origin(ctx))
 		return;
 
 	guard(spinlock_irq)(ctx_outer_lock(ctx));
-	/* Acquire: as in ctx_copy_down(). */
+	/* Model: merge_acquire. As in ctx_copy_down(). */
 	ctx_set_origin(ctx, smp_load_acquire(&parent->origin));
 }
 
@@ -192,14 +199,14 @@ bool ctx_tell(struct ctx *ctx)
 {
 	bool any = false;
 
-	/* Acquire: pairs with the release below. Who joined later saw @origin. */
+	/* Model: told_acquire. Pairs with the release below. Who joined later saw @origin. */
 	if (smp_load_acquire(&ctx->told))
 		return false;
 
 	/*
-	 * Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait(). It does so for
-	 * all below, too, to the next further parent: who joins there looks at the
-	 * @origin here.
+	 * Model: tell_mb. Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait().
+	 * It does so for all below, too, to the next further parent: who joins there
+	 * looks at the @origin here.
 	 */
 	smp_mb();
 	if (READ_ONCE(ctx->joined)) {
@@ -214,7 +221,7 @@ bool ctx_tell(struct ctx *ctx)
 	}
 	if (READ_ONCE(ctx->joined))
 		kill_fasync(&ctx->fasync, SIGIO, POLL_IN);
-	/* Pairs with the acquire above. */
+	/* Model: told_release. Pairs with the acquire above. */
 	smp_store_release(&ctx->told, true);
 	return any;
 }
@@ -241,14 +248,15 @@ static bool ctx_has_someone_to_tell(struct ctx *child)
  */
 static struct ctx *ctx_mark_children(struct ctx *ctx, struct ctx *done, unsigned long *reached)
 {
-	/* Acquire: what is passed on may be read by whoever gets it from there. */
+	/* Model: walk_acquire. What is passed on may be read by whoever gets it from there. */
 	struct ctx *origin = smp_load_acquire(&ctx->origin);
 	unsigned int n;
 
 	guard(spinlock_irq)(&ctx->lock);
 	/*
-	 * All of @done was told before, which whoever finds the list empty sees, too: what
-	 * precedes the unlocking of one lock precedes what follows the locking of another.
+	 * Model: list_last, unlock_lock. All of @done was told before, which whoever finds
+	 * the list empty sees, too: what precedes the unlocking of one lock precedes what
+	 * follows the locking of another.
 	 */
 	if (done)
 		hlist_del_init(&done->sibling);
@@ -258,6 +266,7 @@ static struct ctx *ctx_mark_children(struct ctx *ctx, struct ctx *done, unsigned
 		if (!child)
 			return NULL;
 		ctx_inherit(child, origin);
+		/* Model: ref_not_zero. */
 		if (ctx_has_someone_to_tell(child) && refcount_inc_not_zero(&child->refs))
 			return child;
 		/* It has nobody to tell, or lost its last reference and is going. */
@@ -316,6 +325,7 @@ void ctx_wake_subtree(struct ctx *top)
 		reached++;
 		done = cur;
 		if (!cur->merge) {
+			/* Model: walk_ref. */
 			cur = ctx_get(cur->up);
 			continue;
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of the module share: struct ctx, and the rules for its life,
- * its locks and its memory order.
+ * its locks and its memory order. selftests/model/ verifies these: "Model:"
+ * and its name stand where the code takes a step of it.
  *
  * Cancelled or not
  * ================
@@ -216,13 +217,10 @@ void ctx_link(struct ctx *ctx);
 void ctx_unlink(struct ctx *ctx);
 void ctx_uncount(struct ctx *ctx);
 
-/*
- * Whether a list of children or hooks is empty, as far as is seen without its
- * lock. Acquire: what was on it has been told before it was taken off, and whoever
- * does not wait for it here sees that.
- */
+/* Whether a list of children or hooks is empty, as far as is seen without its lock. */
 static inline bool ctx_list_empty(const struct hlist_head *list)
 {
+	/* Model: list_acquire. All was told before it was taken off: who goes on sees that. */
 	return !smp_load_acquire(&list->first);
 }
 

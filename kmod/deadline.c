@@ -64,6 +64,7 @@ int __init ctx_deadline_init(void)
  */
 void ctx_deadline_drain(void)
 {
+	/* Model: works_acquire. Pairs with the release in ctx_deadline_work(). */
 	while (atomic_read_acquire(&ctx_deadline_works))
 		flush_workqueue(ctx_deadline_wq);
 }
@@ -182,7 +183,7 @@ static void ctx_deadline_work(struct work_struct *work)
 
 	ctx_cancel(ctx, ETIMEDOUT, ETIMEDOUT, NULL);
 	ctx_put(ctx);
-	/* Pairs with the acquire in ctx_deadline_drain(): all is freed before. */
+	/* Model: works_release. Pairs with ctx_deadline_drain(): all is freed before. */
 	(void)atomic_fetch_dec_release(&ctx_deadline_works);
 }
 
@@ -191,7 +192,7 @@ static void ctx_deadline_queue(struct ctx_deadline *dl)
 {
 	atomic_inc(&ctx_deadline_works);
 	/*
-	 * Counted first: from the reference on, ctx_deadline_drain() must wait.
+	 * Model: works_mb. Counted first: from the reference on, ctx_deadline_drain() must wait.
 	 * Pairs with what orders the removal of the module after the ctx_put()
 	 * that found the reference.
 	 */
@@ -268,7 +269,7 @@ int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when)
 	INIT_WORK(&dl->work, ctx_deadline_work);
 	dl->ctx = ctx;
 
-	/* Publishes it; pairs with the address dependency of whoever reads it. */
+	/* Model: deadline_release. Pairs with the address dependency of whoever reads it. */
 	if (cmpxchg(&ctx->deadline, NULL, dl))
 		kmem_cache_free(ctx_deadline_cache, dl);
 	return 0;
@@ -289,9 +290,13 @@ static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
 		return -ECANCELED;
 	if (!dl)
 		return 0;
+	/* Model: struck_look. */
 	if (dl->struck || hrtimer_try_to_cancel(&dl->timer) < 0)
 		return -EAGAIN;
-	/* Until now it may have run, and given @ctx the origin of an ancestor without the lock. */
+	/*
+	 * Model: deadline_look. Until now it may have run, and given @ctx the origin of
+	 * an ancestor without the lock.
+	 */
 	if (READ_ONCE(ctx->origin))
 		return -ECANCELED;
 

@@ -73,7 +73,7 @@ void ctx_merge_link(struct ctx *ctx)
 		edge = &ctx->merge->edges[i];
 		if (edge->parent == ctx_background)
 			continue;
-		/* A look before, too: else a walk might never come to the end of a list. */
+		/* Model: merge_link_look. Else a walk might never come to the end of a list. */
 		if (ctx_origin(edge->parent) || !ctx_hook_add(edge->parent, &edge->hook))
 			ctx_inherit_from(ctx, edge->parent);
 	}

@@ -24,16 +24,16 @@ void ctx_status_set(struct ctx *ctx)
 	struct ctx_status *status;
 
 	/*
-	 * Pairs with that of ctx_join(): who makes the page sees @origin there, or
-	 * the page is seen here, before the caller passes @origin on. The record is
-	 * read after it, too.
+	 * Model: status_mb. Pairs with that of ctx_join(): who makes the page sees
+	 * @origin there, or the page is seen here, before the caller passes @origin
+	 * on. The record is read after it, too.
 	 */
 	smp_mb();
 	status = READ_ONCE(ctx->status);
 	if (!status)
 		return;
 	WRITE_ONCE(status->cause, origin->cause);
-	/* Pairs with the acquire of user space: who sees @err may read @cause. */
+	/* Model: err_release. Pairs with user space's acquire: who sees @err may read @cause. */
 	smp_store_release(&status->err, origin->err);
 	flush_dcache_page(virt_to_page(status));
 }
@@ -48,7 +48,7 @@ static int ctx_status_alloc(struct ctx *ctx)
 	page = get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!page)
 		return -ENOMEM;
-	/* Publishes it; pairs with the address dependency in ctx_status_set(). */
+	/* Model: page_release. Pairs with the address dependency in ctx_status_set(). */
 	if (cmpxchg(&ctx->status, NULL, (struct ctx_status *)page))
 		free_page(page);
 	return 0;

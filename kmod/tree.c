@@ -115,15 +115,16 @@ static void ctx_link_parent(struct ctx *ctx)
 {
 	struct ctx *parent = ctx->parent;
 
-	/* Copies down to @parent: so nothing joins a tree that is being walked. */
+	/* Model: link_look. Copies down to @parent: so nothing joins a tree that is walked. */
 	if (ctx->up)
 		ctx_origin(parent);
 
 	guard(spinlock_irq)(&parent->lock);
 	if (ctx->up) {
-		/* Acquire: as in ctx_copy_down(). */
+		/* Model: link_acquire. As in ctx_copy_down(). */
 		ctx->origin = smp_load_acquire(&parent->origin);
 		if (ctx->origin) {
+			/* Model: word_linked. */
 			ctx_status_set(parent);
 			return;
 		}
@@ -204,7 +205,7 @@ EXPORT_SYMBOL_GPL(ctx_get);
 /* Takes @ctx, without references, from where it can be found, and puts it on @dead. */
 static void ctx_retire(struct ctx *ctx, struct hlist_head *dead)
 {
-	/* The timer first: it may still cancel, and counts it off then. */
+	/* Model: timer_first, unlink_first. The timer may still cancel, and counts it off then. */
 	ctx_deadline_free(ctx);
 	ctx_unlink(ctx);
 	hlist_add_head(&ctx->sibling, dead);

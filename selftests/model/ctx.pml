@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A model of the module, for spin. `make model` searches every order in which the
+ * threads of a scenario may run, and every value that their loads may give, for
+ * one that breaks a guarantee. Then it leaves out one ordering step after the
+ * other: each time its scenario must fail.
+ *
+ *   memory.pml	weak memory, and ENSURE(), which names the guarantee
+ *   ctx.pml	the functions of kmod/ on which the guarantees rest, each named as
+ *		there without ctx_
+ *   steps	the ordering steps, and where they are in the code
+ *   all others	a scenario each: a small tree, and the threads that meet there
+ *
+ * A context is a number from 1, and 0 is NULL. A scenario says which there are and
+ * which of their words it needs: what it does not name is never written there.
+ *
+ * Not modelled: the end of the owner (ctx_release(), which looks at @refs), and a timer
+ * that tells (ctx_deadline_expired(); deadline.pml has it cancel only).
+ *
+ * Loads may be delayed to just before what the same thread does next that others
+ * can see: the old value can still be had then. So they share an atomic step with
+ * that, which spares most of the states. So does the taking of a lock with what is
+ * done first under it, and its release with what is done last.
+ */
+#include "memory.pml"
+
+#define OUTER(c)	(UP(c) + !UP(c) * (c))
+
+#ifndef SIBLING
+#define SIBLING(c)	0
+#endif
+
+/* The record of the cancellation that began at @c is read. */
+#define READ_RECORD(c)	ENSURE(4, view & BIT(RECORD(c)))
+
+/* status.c */
+#ifdef PAGE
+inline status_set(step, c)
+{
+	if
+	:: ORDER(step) ->
+		atomic {
+			read(ORIGIN(c), v);
+			barrier(status_mb)
+		}
+		atomic {
+			read(PAGE(c), old);
+			if
+			:: old ->
+				READ_RECORD(v);
+				write(CAUSE(c), 1)
+			:: else
+			fi
+		}
+		if
+		:: old -> release(err_release, ERR(c), 1)
+		:: else
+		fi
+	:: else
+	fi
+}
+#else
+#define status_set(step, c)
+#endif
+
+#ifdef ZERO
+/* ctx_status_alloc(): the page is zeroed, then published. */
+inline status_alloc(c)
+{
+	atomic {
+		read(PAGE(c), old);
+		if
+		:: !old ->
+			d_step { WRITE(ZERO(c), 1, 0) }
+			cmpxchg(page_release, PAGE(c), 1)
+		:: else
+		fi
+	}
+}
+
+/* ctx_status_mmap(). After it the caller can see the word. */
+inline mmap(c)
+{
+	status_alloc(c);
+	join(c)
+}
+#endif
+
+/* cancel.c; @o becomes the origin that @c then has */
+inline inherit(c)
+{
+	atomic {
+		cmpxchg(inherit_release, ORIGIN(c), o);
+		if
+		:: old -> acquire(inherit_acquire, ORIGIN(c), o)
+		:: else
+		fi
+	}
+}
+
+inline copy_down(c)
+{
+	do
+	:: p != c ->
+		status_set(word_first, p);
+		p = (ORDER(parent_first) -> BELOW(p, c) : c);
+		inherit(p)
+	:: else -> break
+	od;
+	status_set(word_told, c)
+}
+
+/* @o becomes the origin, or 0. */
+inline origin(c)
+{
+	atomic {
+		p = c;
+		do
+		:: p -> read(ORIGIN(p), o);
+			if
+			:: o -> break
+			:: else -> p = UP(p)
+			fi
+		:: else -> break
+		od;
+		if
+		:: o ->
+			p = c;
+			do
+			:: acquire(copy_down_acquire, ORIGIN(p), o);
+				if
+				:: o -> break
+				:: else -> p = UP(p)
+				fi
+			od
+		:: else
+		fi
+	}
+	if
+	:: o -> copy_down(c)
+	:: else
+	fi
+}
+
+#ifdef JOINED
+inline join(c)
+{
+	write(JOINED(c), 1);
+	barrier(join_mb);
+	origin(c)
+}
+#endif
+
+/* ctx_mark_locked(); @won becomes whether it was cancelled here */
+inline mark_locked(c)
+{
+	read(ORIGIN(c), v);
+	if
+	:: !v ->
+		d_step { ENSURE(4, mem[ORIGIN(c)] != c); WRITE(RECORD(c), 1, 0) }
+		cmpxchg(origin_release, ORIGIN(c), c);
+		won = !old
+	:: else -> won = false
+	fi
+}
+
+inline mark(c)
+{
+	if
+	:: ORDER(mark_look) -> origin(c)
+	:: else -> o = 0
+	fi;
+	if
+	:: o -> won = false
+	:: else ->
+		atomic {
+			lock(OUTER(c));
+			mark_locked(c);
+			unlock(OUTER(c))
+		}
+	fi
+}
+
+#ifdef TOLD
+inline tell(c)
+{
+	atomic {
+		acquire(told_acquire, TOLD(c), told);
+		if
+		:: !told -> barrier(tell_mb)
+		:: else
+		fi
+	}
+	if
+	:: !told ->
+#ifdef JOINED
+		read(JOINED(c), v);
+		if
+		:: v -> status_set(always, c)
+		:: else
+		fi;
+#endif
+#ifdef WAIT
+		atomic {
+			read(WAIT(c), v);
+			if
+			:: v -> woken[c] = true
+			:: else
+			fi
+		}
+#endif
+#ifdef SIGNAL
+		atomic {
+			read(JOINED(c), v);
+			if
+			:: v -> read(SIGNAL(c), v)
+			:: else
+			fi;
+			if
+			:: v -> signalled[c] = true
+			:: else
+			fi
+		}
+#endif
+		release(told_release, TOLD(c), 1)
+	:: else
+	fi
+}
+
+#ifdef LINK
+#define LINKED(c)	(mem[LINK(c)] && !mem[UNLINK(c)])
+#else
+#define LINKED(c)	(!mem[UNLINK(c)])
+#endif
+
+/* hlist_empty(&child->children) without the lock; @v becomes its opposite */
+inline has_children(c)
+{
+	child = CHILD(c);
+	do
+	:: child ->
+		v = 1;
+#ifdef LINK
+		read(LINK(child), v);
+#endif
+		if
+		:: v ->
+			acquire(list_acquire, UNLINK(child), v);
+			v = !v
+		:: else
+		fi;
+		if
+		:: v -> break
+		:: else -> child = SIBLING(child)
+		fi
+	:: else -> break
+	od
+}
+
+/* But for the barrier. @v becomes the result. */
+inline has_someone_to_tell(c)
+{
+	v = 0;
+#ifdef WAIT
+	read(WAIT(c), v);
+#endif
+	if
+	:: !v -> has_children(c)
+	:: else
+	fi;
+#ifdef JOINED
+	if
+	:: !v -> read(JOINED(c), v)
+	:: else
+	fi
+#endif
+}
+
+inline first_child(c)
+{
+	d_step {
+		next = CHILD(c);
+		do
+		:: next && !LINKED(next) -> next = SIBLING(next)
+		:: else -> break
+		od;
+		skip
+	}
+}
+
+/* The child becomes @next. */
+inline mark_children(c)
+{
+	atomic {
+		/* What is not used any more makes no two states of one. */
+		d_step { p = 0; v = 0; old = 0; child = 0; told = 0 }
+		acquire(walk_acquire, ORIGIN(c), o);
+		lock(c);
+		if
+		:: done -> release(list_release, UNLINK(done), 1)
+		:: else
+		fi;
+		first_child(c);
+		if
+		:: !next -> unlock(c)
+		:: else
+		fi
+	}
+	do
+	:: next ->
+		inherit(next);
+		atomic {
+			has_someone_to_tell(next);
+			if
+			:: v && ORDER(list_last) -> unlock(c); break
+			:: v && !ORDER(list_last) -> release(list_release, UNLINK(next), 1); unlock(c); break
+			:: else
+			fi;
+			release(list_release, UNLINK(next), 1);
+			first_child(c);
+			if
+			:: !next -> unlock(c)
+			:: else
+			fi
+		}
+	:: else -> break
+	od
+}
+
+#ifdef RAN
+/* callback.c, of the callback at the only context */
+inline run_callback(c)
+{
+	atomic {
+		read(HOOK(c), v);
+		if
+		:: v ->
+			acquire(list_acquire, UNHOOK(c), v);
+			v = !v
+		:: else
+		fi;
+		if
+		:: v ->
+			lock(c);
+			v = !mem[UNHOOK(c)];
+			if
+			:: v -> release(list_release, UNHOOK(c), 1)
+			:: else
+			fi;
+			unlock(c)
+		:: else
+		fi
+	}
+	if
+	:: v ->
+		write(RAN(c), 1);
+		release(callback_release, RETURNED(c), 1);
+		barrier(callback_mb);
+		atomic {
+			read(REMOVER(c), v);
+			if
+			:: v -> woken = true; given = view
+			:: else
+			fi
+		}
+		ENSURE(3, !asleep || woken)
+	:: else
+	fi
+}
+
+inline hook_remove(c)
+{
+	atomic {
+		lock(c);
+		v = mem[HOOK(c)] && !mem[UNHOOK(c)];
+		if
+		:: v -> release(list_release, UNHOOK(c), 1)
+		:: else
+		fi;
+		unlock(c)
+	}
+}
+#endif
+
+#ifdef EDGE
+/* callback.c, for edges; the child becomes @next. */
+inline next_hook(c)
+{
+	atomic {
+		next = EDGE(c);
+		if
+		:: next ->
+			v = 1;
+#ifdef HOOK
+			read(HOOK(next), v);
+#endif
+			if
+			:: v ->
+				acquire(list_acquire, UNHOOK(next), v);
+				v = !v
+			:: else
+			fi;
+			if
+			:: v ->
+				lock(c);
+				next = (mem[UNHOOK(next)] -> 0 : next);
+				unlock(c)
+			:: else -> next = 0
+			fi
+		:: else
+		fi
+	}
+}
+
+inline inherit_from(c, parent)
+{
+	if
+	:: ORDER(merge_look) -> origin(c)
+	:: else -> o = 0
+	fi;
+	if
+	:: !o ->
+		atomic {
+			lock(OUTER(c));
+			acquire(merge_acquire, ORIGIN(parent), o);
+			cmpxchg(origin_release, ORIGIN(c), o);
+			unlock(OUTER(c))
+		}
+	:: else
+	fi
+}
+
+#ifdef HOOK
+/* merge.c, ctx_merge_link() */
+inline merge_link(c)
+{
+	origin(c);
+	if
+	:: !o ->
+		if
+		:: ORDER(merge_link_look) -> origin(FURTHER(c))
+		:: else
+		fi;
+		if
+		:: !o ->
+			atomic {
+				lock(FURTHER(c));
+				write(HOOK(c), 1);
+				unlock(FURTHER(c))
+			}
+			join(FURTHER(c))
+		:: else
+		fi;
+		if
+		:: o -> inherit_from(c, FURTHER(c))
+		:: else
+		fi
+	:: else
+	fi
+}
+#endif
+
+/* tree.c */
+inline unlink(c)
+{
+	if
+	:: FURTHER(c) ->
+		atomic {
+			lock(FURTHER(c));
+			release(list_release, UNHOOK(c), 1);
+			unlock(FURTHER(c))
+		}
+	:: else
+	fi;
+	atomic {
+		lock(OUTER(c));
+		release(list_release, UNLINK(c), 1);
+		unlock(OUTER(c))
+	}
+}
+#endif
+
+inline wake_subtree(top)
+{
+	cur = top;
+	done = 0;
+	tell(top);
+	do
+	:: mark_children(cur);
+		done = 0;
+#ifdef EDGE
+		if
+		:: !next ->
+			next_hook(cur);
+			if
+			:: next -> inherit_from(next, cur)
+			:: else
+			fi
+		:: else
+		fi;
+#endif
+		if
+		:: next ->
+			tell(next);
+#ifdef EDGE
+			if
+			:: FURTHER(next) -> via = cur; crossed = next
+			:: else
+			fi;
+#endif
+			cur = next
+		:: !next && cur == top -> break
+#ifdef EDGE
+		:: !next && cur != top && FURTHER(cur) ->
+			/* It does not show by which parent we came. */
+			unlink(cur);
+			if
+			:: via && cur == crossed -> cur = via; via = 0
+			:: else -> cur = top
+			fi
+		:: !next && cur != top && !FURTHER(cur) ->
+#else
+		:: else ->
+#endif
+			done = cur;
+			cur = UP(cur)
+		fi
+	od
+#ifdef EDGE
+	;unlink(top)
+#endif
+}
+#endif
+
+#ifdef LINK
+/* tree.c, ctx_link_parent(). The guarantees do not need the look to be under the lock. */
+inline link(c)
+{
+	if
+	:: ORDER(link_look) -> origin(UP(c))
+	:: else
+	fi;
+	atomic {
+		lock(UP(c));
+		acquire(link_acquire, ORIGIN(UP(c)), o);
+		if
+		:: !o -> write(LINK(c), 1); unlock(UP(c))
+		:: else
+		fi
+	}
+	if
+	:: o ->
+		status_set(word_linked, UP(c));
+		write(ORIGIN(c), o);
+		unlock(UP(c))
+	:: else
+	fi
+}
+#endif
