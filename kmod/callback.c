@@ -35,7 +35,7 @@ bool ctx_hook_remove(struct ctx *ctx, struct ctx_hook *hook)
 	guard(spinlock_irq)(&ctx->lock);
 	if (hlist_unhashed(&hook->node))
 		return false;
-	hlist_del_init(&hook->node);
+	ctx_list_del(&hook->node);
 	return true;
 }
 
@@ -53,14 +53,14 @@ static struct ctx_hook *ctx_first_hook(struct ctx *ctx)
 		if (!hook)
 			return NULL;
 		if (!hook->child) {
-			hlist_del_init(&hook->node);
+			ctx_list_del(&hook->node);
 			container_of(hook, struct ctx_callback, hook)->runner = current;
 			return hook;
 		}
 		if (refcount_inc_not_zero(&hook->child->refs))
 			return hook;
 		/* Of a child that is being freed: few, CTX_PARENTS_MAX for each task that frees. */
-		hlist_del_init(&hook->node);
+		ctx_list_del(&hook->node);
 	}
 }
 
@@ -76,7 +76,7 @@ struct ctx *ctx_next_hook(struct ctx *ctx)
 	struct ctx_callback *callback;
 	struct ctx_hook *hook;
 
-	/* Who adds one to an empty list now will look at @origin after that. */
+	/* Who adds one to an empty list now looks at @origin after that (join_mb, tell_mb). */
 	if (ctx_list_empty(&ctx->hooks))
 		return NULL;
 

@@ -27,7 +27,7 @@ static struct ctx *ctx_inherit(struct ctx *ctx, struct ctx *origin)
 	 */
 	if (!cmpxchg(&ctx->origin, NULL, origin))
 		return origin;
-	/* Model: inherit_acquire. A cmpxchg() that fails orders nothing. */
+	/* Model: inherit_acquire. A failed cmpxchg() orders only what depends on the value. */
 	return smp_load_acquire(&ctx->origin);
 }
 
@@ -205,15 +205,15 @@ bool ctx_tell(struct ctx *ctx)
 
 	/*
 	 * Model: tell_mb. Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait().
-	 * It does so for all below, too, to the next further parent: who joins there
-	 * looks at the @origin here.
+	 * Also for the children, which ctx_has_someone_to_tell() looks at next: who
+	 * joins one looks up to here after joining.
 	 */
 	smp_mb();
 	if (READ_ONCE(ctx->joined)) {
 		any = true;
 		ctx_status_set(ctx);
 	}
-	/* An empty queue: who joins it now will look at @origin after that. */
+	/* An empty queue: who joins it now looks at @origin after that (poll_mb, tell_mb). */
 	if (waitqueue_active(&ctx->wait)) {
 		any = true;
 		__wake_up(&ctx->wait, TASK_NORMAL, 0, /* exclusive waiters, too */
@@ -253,13 +253,9 @@ static struct ctx *ctx_mark_children(struct ctx *ctx, struct ctx *done, unsigned
 	unsigned int n;
 
 	guard(spinlock_irq)(&ctx->lock);
-	/*
-	 * Model: list_last, unlock_lock. All of @done was told before, which whoever finds
-	 * the list empty sees, too: what precedes the unlocking of one lock precedes what
-	 * follows the locking of another.
-	 */
+	/* Model: list_last. All of @done was told before. */
 	if (done)
-		hlist_del_init(&done->sibling);
+		ctx_list_del(&done->sibling);
 	for (n = 0; n < CTX_BATCH; n++, ++*reached) {
 		struct ctx *child = hlist_entry_safe(ctx->children.first, struct ctx, sibling);
 
@@ -270,7 +266,7 @@ static struct ctx *ctx_mark_children(struct ctx *ctx, struct ctx *done, unsigned
 		if (ctx_has_someone_to_tell(child) && refcount_inc_not_zero(&child->refs))
 			return child;
 		/* It has nobody to tell, or lost its last reference and is going. */
-		hlist_del_init(&child->sibling);
+		ctx_list_del(&child->sibling);
 	}
 	return ERR_PTR(-EAGAIN);
 }

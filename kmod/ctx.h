@@ -206,6 +206,13 @@ static inline spinlock_t *ctx_outer_lock(struct ctx *ctx)
 	return ctx->parent ? &ctx->parent->lock : &ctx->lock;
 }
 
+/* Whole seconds of CLOCK_MONOTONIC */
+static inline u32 ctx_seconds(void)
+{
+	/* Read plainly, while a tick may write them: one second is as good as the next. */
+	return data_race(ktime_get_seconds());
+}
+
 /* tree.c: the life of a context and its place in the tree */
 extern struct ctx *ctx_background;
 
@@ -217,10 +224,27 @@ void ctx_link(struct ctx *ctx);
 void ctx_unlink(struct ctx *ctx);
 void ctx_uncount(struct ctx *ctx);
 
+/*
+ * Takes a child or a hook off its list, as hlist_del_init() does. Who finds the list
+ * empty without its lock sees all that whoever emptied it did, or had seen, before.
+ */
+static inline void ctx_list_del(struct hlist_node *node)
+{
+	struct hlist_node *next = node->next, **pprev = node->pprev;
+
+	if (!pprev)
+		return;
+	/* Model: list_release. Pairs with the acquire in ctx_list_empty(). */
+	smp_store_release(pprev, next);
+	if (next)
+		WRITE_ONCE(next->pprev, pprev);
+	INIT_HLIST_NODE(node);
+}
+
 /* Whether a list of children or hooks is empty, as far as is seen without its lock. */
 static inline bool ctx_list_empty(const struct hlist_head *list)
 {
-	/* Model: list_acquire. All was told before it was taken off: who goes on sees that. */
+	/* Model: list_acquire. Pairs with the release in ctx_list_del(). */
 	return !smp_load_acquire(&list->first);
 }
 

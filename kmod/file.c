@@ -34,7 +34,7 @@ static __poll_t ctx_poll(struct file *file, poll_table *wait)
 	struct ctx *ctx = file->private_data;
 
 	poll_wait(file, &ctx->wait, wait);
-	/* Model: poll_mb. Pairs with that of ctx_tell(). */
+	/* Model: poll_mb. Pairs with that of ctx_tell(). Older kernels' poll_wait() has none. */
 	smp_mb();
 	return ctx_origin(ctx) ? EPOLLIN | EPOLLRDNORM : 0;
 }

@@ -87,5 +87,5 @@ void ctx_show_info(struct seq_file *m, struct ctx *ctx)
 	seq_printf(m, "ctx-deadline:\t%llu\n", info.deadline);
 	seq_printf(m, "ctx-flags:\t0x%x\n", info.flags);
 	ctx_show_text(m, "ctx-message", info.message, info.message_len);
-	seq_printf(m, "ctx-age:\t%u\n", (u32)ktime_get_seconds() - ctx->born);
+	seq_printf(m, "ctx-age:\t%u\n", ctx_seconds() - ctx->born);
 }

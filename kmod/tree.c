@@ -90,7 +90,7 @@ struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name)
 	spin_lock_init(&ctx->lock);
 	ctx->id = atomic64_fetch_inc(&ctx_next_id);
 	ctx->flags = flags;
-	ctx->born = ktime_get_seconds();
+	ctx->born = ctx_seconds();
 
 	if (parent) {
 		ctx->parent = ctx_get(parent);
@@ -184,7 +184,7 @@ void ctx_unlink(struct ctx *ctx)
 		return;
 
 	guard(spinlock_irq)(ctx_outer_lock(ctx));
-	hlist_del_init(&ctx->sibling);
+	ctx_list_del(&ctx->sibling);
 	ctx_uncount(ctx);
 }
 
@@ -205,7 +205,7 @@ EXPORT_SYMBOL_GPL(ctx_get);
 /* Takes @ctx, without references, from where it can be found, and puts it on @dead. */
 static void ctx_retire(struct ctx *ctx, struct hlist_head *dead)
 {
-	/* Model: timer_first, unlink_first. The timer may still cancel, and counts it off then. */
+	/* Model: timer_stop, unlink_dead. Both before @sibling is used anew and @ctx is freed. */
 	ctx_deadline_free(ctx);
 	ctx_unlink(ctx);
 	hlist_add_head(&ctx->sibling, dead);
