@@ -30,6 +30,9 @@ function judge(complete,   i, ours) {
 	for (i = 0; i < lines; i++)
 		if (race[i] ~ /\[ctx[a-z_]*\]|^0x[0-9a-f]+$/)
 			ours = 1
+	# Whoever opens a file gets its credentials, and get_cred() then writes a plain 0.
+	if (race[0] ~ / in init_file \/ init_file$/)
+		ours = !complete
 	if (ours) {
 		head(raced_during)
 		for (i = 0; i < lines; i++)
