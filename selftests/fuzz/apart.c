@@ -119,15 +119,22 @@ static int look(struct run *run, unsigned int i, unsigned int viewer)
 	return 0;
 }
 
-/* What is let go of by an end that no call reports may take its time. */
-static bool may_be_late(const struct op *op)
+/*
+ * What goes by the collection of sockets, or with a request of io_uring whose process is killed,
+ * takes its time; and until somebody sees it, nobody knows that it has come.
+ */
+static bool may_be_late(const struct run *run, const struct op *op)
 {
-	return op->kind == OP_KILL || op->kind == OP_EXEC || op->kind == OP_PURGE;
+	const struct process *victim = &run->model.processes[op->index];
+
+	if (op->kind == OP_KILL)
+		return victim->blocked != NOBODY && (victim->manner == BY_URING_READ ||
+						     victim->manner == BY_URING_POLL);
+	return op->kind == OP_PURGE && op->cmd;
 }
 
 static int compare_when_settled(struct run *run, unsigned int i, unsigned int viewer)
 {
-	struct timespec pause = { .tv_nsec = 200000 };
 	time_t end = time(NULL) + BOUND;
 
 	for (;;) {
@@ -135,10 +142,9 @@ static int compare_when_settled(struct run *run, unsigned int i, unsigned int vi
 			return -1;
 		if (!run_compare(run, i))
 			return 0;
-		if (!may_be_late(&run->ops[i]) || time(NULL) > end)
+		if (!run->late || time(NULL) > end)
 			return -1;
-		*run->failure = '\0';
-		nanosleep(&pause, NULL);
+		run_pause(run);
 	}
 }
 
@@ -157,6 +163,7 @@ static int run_op(struct run *run, unsigned int i)
 	unsigned int actor = model_actor(&run->model, op), viewer, n;
 
 	memcpy(slots, model_slots(&run->model, actor), sizeof(slots));
+	run->late |= may_be_late(run, op);
 	run->model.self = actor;
 	context = model_context(&run->model, op->slot);
 	run->model.now = i;
@@ -178,8 +185,7 @@ static int run_op(struct run *run, unsigned int i)
 	viewer = model_may_run(&run->model, op->viewer) ? op->viewer : 0;
 	run->model.self = viewer;
 	run_foresee(run, i);
-	/* A kill's end is known when all can be seen. */
-	run->span[i].to = may_be_late(op) ? INT64_MAX : now();
+	run->span[i].to = run->late ? INT64_MAX : now();
 	if (compare_when_settled(run, i, viewer))
 		return -1;
 	run->span[i].to = now();

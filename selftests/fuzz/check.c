@@ -107,11 +107,15 @@ static int check_id(struct run *run, unsigned int i, int context, uint64_t id)
 /* All that a cancellation reached have it from the same instant. */
 static int check_cancelled_at(struct run *run, unsigned int i, int origin, uint64_t at)
 {
-	const struct span *span = &run->span[run->model.contexts[origin].cancelled];
+	int op = run->model.contexts[origin].cancelled;
+	struct span span = run->span[op];
 
-	if (at < (uint64_t)span->from || at > (uint64_t)span->to)
+	/* A deadline that is about to come does not come before its time. */
+	if (run->ops[op].kind == OP_EXPIRE || run->ops[op].kind == OP_LAPSE)
+		span.from += ((const struct ctx_deadline_args *)run->ops[op].memory->args)->deadline;
+	if (at < (uint64_t)span.from || at > (uint64_t)span.to)
 		return failed(run, i, "cancelled at %llu, not %lld to %lld", (unsigned long long)at,
-			      (long long)span->from, (long long)span->to);
+			      (long long)span.from, (long long)span.to);
 	if (run->cancelled_at[origin] && run->cancelled_at[origin] != at)
 		return failed(run, i, "cancelled at %llu, was %llu", (unsigned long long)at,
 			      (unsigned long long)run->cancelled_at[origin]);

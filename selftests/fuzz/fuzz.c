@@ -8,9 +8,9 @@
  *     and again the one round that -s names
  * -j: so many that each run programs of their own
  *
- * Ends with 0 where nothing differed and 1 where something did. Then the seed and the shortest
- * program that was found to show it are printed; -s SEED -n 1 runs it again, -k some of its
- * operations alone.
+ * Ends with 0 where nothing differed, 1 where something did, and another status where it could not
+ * run. What differed is printed with its seed and the shortest program that was found to show it;
+ * -s SEED -n 1 runs it again, -k some of its operations alone.
  */
 #include <err.h>
 #include <errno.h>
@@ -31,6 +31,7 @@
 
 #define MAX_DEPTH	6	/* few enough for ELOOP */
 #define PROCESSES_MAX	64
+#define SHRINK_SECONDS	60
 
 struct options {
 	double		seconds;
@@ -82,13 +83,17 @@ static bool shrink_by(struct run *run, uint64_t seed, unsigned int *keep, unsign
 	return true;
 }
 
-/* Leaves out what is not needed for a failure: halves first, at last single operations. */
+/*
+ * Leaves out what is not needed for a failure: halves first, at last single operations. A program
+ * that waits in vain takes a minute: then what has been left out until now must do.
+ */
 static void shrink(struct run *run, uint64_t seed, unsigned int *keep, unsigned int *nr)
 {
+	double end = seconds() + SHRINK_SECONDS;
 	unsigned int size, from;
 
 	for (size = *nr / 2; size; size /= 2)
-		for (from = 0; from < *nr;)
+		for (from = 0; from < *nr && seconds() < end;)
 			if (!shrink_by(run, seed, keep, nr, from, from + size))
 				from += size;
 }
@@ -99,17 +104,18 @@ static void report(struct run *run, uint64_t seed, const unsigned int *keep, uns
 
 	memcpy(shrunk, keep, nr * sizeof(*keep));
 	printf("FAIL seed %llu: %s\n", (unsigned long long)seed, run->failure);
+	fflush(stdout);
 	shrink(run, seed, shrunk, &nr);
 	if (!run_program(run, seed, shrunk, nr)) {
 		puts("it does not fail each time");
 		return;
 	}
 	run_print(run);
-	printf("again: fuzz%s -s %llu -n 1 -k ", run->apart ? " -a" : "",
+	printf("again: make fuzz FUZZ=\"%s-s %llu -n 1 -k ", run->apart ? "-a " : "",
 	       (unsigned long long)seed);
 	for (i = 0; i < nr; i++)
 		printf("%s%u", i ? "," : "", shrunk[i]);
-	putchar('\n');
+	puts("\"");
 }
 
 /* The program @n of process @process */
@@ -169,7 +175,8 @@ static void print_progress(const struct options *options, const struct shared *s
 	fflush(stdout);
 }
 
-static void print_total(const struct options *options, const struct shared *shared, double took)
+/* Returns whether anything was done. */
+static bool print_total(const struct options *options, const struct shared *shared, double took)
 {
 	uint64_t total, programs;
 
@@ -177,6 +184,7 @@ static void print_total(const struct options *options, const struct shared *shar
 	printf("# total: %llu calls on open contexts in %llu programs, %.0f s\n",
 	       (unsigned long long)total, (unsigned long long)programs, took);
 	fflush(stdout);
+	return programs > 0;
 }
 
 /* Ends the others where one has found something. */
@@ -287,7 +295,8 @@ int main(int argc, char **argv)
 		}
 	}
 	ret = wait_for_all(&options, shared, pids);
-	print_total(&options, shared, seconds() - start);
+	if (!print_total(&options, shared, seconds() - start) && !ret)
+		ret = 3;
 	set_max_depth(1024);
 	return ret;
 }

@@ -25,6 +25,8 @@ static const struct axiom {
 	  "A CTX_IOC_CANCEL that returns 0 is the one that cancelled, while it ran." },
 	{ "explained", axiom_explained, false,
 	  "A context is cancelled by itself or from above, by a call, a deadline or a release." },
+	{ "deadlines", axiom_deadlines, false,
+	  "CTX_IOC_INFO shows the earliest of a context's own deadline and those that it inherits." },
 	{ "atomic", axiom_atomic, false,
 	  "1. Once anyone has seen any of them cancelled by it, everyone sees all of them cancelled." },
 	{ "parent-first", axiom_parent_first, false,

@@ -75,7 +75,8 @@ enum history_known {
  * @at: likewise
  * @message: likewise
  * @message_len: likewise
- * @earliest: HISTORY_CREATE, HISTORY_DEADLINE: CLOCK_MONOTONIC of the deadline, 0 for none
+ * @earliest: HISTORY_CREATE, HISTORY_DEADLINE, and HISTORY_SEEN where all is known: CLOCK_MONOTONIC
+ *	of the deadline, 0 for none
  * @latest: likewise; it differs where a timeout counts from an unknown instant of the call
  * @children: CTX_IOC_INFO's number of them; -1 elsewhere
  */

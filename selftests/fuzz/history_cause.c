@@ -38,6 +38,47 @@ bool axiom_on_time(struct look *look)
 	return true;
 }
 
+/* Whether @set counted at some instant of @a; @surely: at every instant. */
+static bool in_force(struct look *look, const struct history_event *set,
+		     const struct history_event *a, bool surely)
+{
+	const struct history_event *e;
+
+	if (surely ? !before(set, a) : before(a, set))
+		return false;
+	for_each_event(look, e)
+		if (e != set && deadline_was_set(e, set->ctx) && !before(e, set) &&
+		    (surely ? !before(a, e) : before(e, a)))
+			return false;
+	return true;
+}
+
+/* @a: shows a deadline that there was not, or not one that there was, @b. */
+bool axiom_deadlines(struct look *look)
+{
+	const struct history_event *a, *b;
+
+	for_each_event(look, a) {
+		bool found = !a->earliest;
+
+		if (a->what != HISTORY_SEEN || a->cancelled || a->known < KNOWN_ALL)
+			continue;
+		for_each_event(look, b) {
+			if (!(look->above[a->ctx] & bit(b->ctx)) || !b->earliest ||
+			    !deadline_was_set(b, b->ctx) || !in_force(look, b, a, false))
+				continue;
+			if (b->earliest <= a->earliest && a->earliest <= b->latest)
+				found = true;
+			else if ((!a->earliest || b->latest < a->earliest) &&
+				 in_force(look, b, a, true))
+				return broken(look, a, b);
+		}
+		if (!found)
+			return broken(look, a, NULL);
+	}
+	return true;
+}
+
 /* Whether @ctx had at the time @at a deadline of its own that had passed. */
 static bool expired(struct look *look, int ctx, uint64_t at)
 {

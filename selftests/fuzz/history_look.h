@@ -127,6 +127,7 @@ bool axiom_no_survivor(struct look *look);
 
 /* history_cause.c */
 bool axiom_on_time(struct look *look);
+bool axiom_deadlines(struct look *look);
 bool axiom_explained(struct look *look);
 bool axiom_winner(struct look *look);
 bool axiom_counted(struct look *look);

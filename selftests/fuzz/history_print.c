@@ -42,6 +42,8 @@ static void print_record(FILE *out, const struct history_event *e, uint64_t star
 	}
 	if (e->children >= 0)
 		fprintf(out, ", %d children", e->children);
+	if (e->earliest)
+		fprintf(out, ", deadline %.3f", (int64_t)(e->earliest - start) / 1000.);
 }
 
 static void print_deadline(FILE *out, const struct history_event *e, uint64_t start)

@@ -43,6 +43,8 @@ static struct history_ctx tree[] = {
 #define READ(a, c, b, e, by, why) \
 	EVENT(a, c, b, e, HISTORY_SEEN, .cancelled = true, .known = KNOWN_ORIGIN, \
 	      .origin = (by), .err = ECANCELED, .cause = (why))
+#define SHOWS(a, c, b, e, when) \
+	EVENT(a, c, b, e, HISTORY_SEEN, .known = KNOWN_ALL, .earliest = (when))
 #define CHILDREN(a, c, b, e, nr)	EVENT(a, c, b, e, HISTORY_SEEN, .children = (nr))
 #define WORD(a, c, b, e, value) \
 	EVENT(a, c, b, e, HISTORY_WORD, .cancelled = (value), .err = (value), .known = KNOWN_ERR)
@@ -78,6 +80,10 @@ static struct test {
 	RIGHT("a deadline that is moved while it strikes",
 		DEADLINE(0, 1, 10, 12, 20, 22, 0), DEADLINE(0, 1, 21, 28, 90, 90, 0),
 		INFO(0, 2, 30, 31, 1, ETIMEDOUT, 25)),
+	RIGHT("deadlines that are shown",
+		SHOWS(1, 2, 5, 6, 0), DEADLINE(0, 1, 10, 20, 70, 80, 0), SHOWS(1, 2, 12, 14, 0),
+		SHOWS(1, 2, 13, 15, 75), DEADLINE(0, 0, 30, 40, 50, 60, 0),
+		SHOWS(1, 2, 32, 38, 75), SHOWS(1, 2, 41, 42, 51), SHOWS(1, 3, 41, 42, 0)),
 	RIGHT("a release",
 		RELEASE(0, 1, 10, 20), INFO(1, 2, 15, 18, 1, EOWNERDEAD, 12),
 		ALIVE(1, 0, 21, 22), ALIVE(1, 7, 21, 22)),
@@ -126,6 +132,16 @@ static struct test {
 		INFO(1, 1, 31, 32, 1, 7, 20)),
 	WRONG("winner", "cancelled before the call",
 		CANCEL(0, 1, 10, 30, 7, 0), INFO(1, 2, 31, 32, 1, 7, 9)),
+	WRONG("deadlines", "a deadline that is not shown",
+		DEADLINE(0, 1, 10, 20, 70, 80, 0), SHOWS(1, 2, 21, 22, 0)),
+	WRONG("deadlines", "not the earlier one is shown",
+		DEADLINE(0, 1, 10, 20, 70, 80, 0), DEADLINE(0, 0, 30, 40, 50, 60, 0),
+		SHOWS(1, 2, 41, 42, 75)),
+	WRONG("deadlines", "one that was replaced is shown",
+		DEADLINE(0, 1, 10, 20, 70, 80, 0), DEADLINE(0, 1, 30, 40, 90, 90, 0),
+		SHOWS(1, 2, 41, 42, 75)),
+	WRONG("deadlines", "one that it does not inherit is shown",
+		DEADLINE(0, 0, 10, 20, 70, 80, 0), SHOWS(1, 7, 21, 22, 75)),
 	WRONG("explained", "cancelled by nobody", INFO(1, 1, 31, 32, 1, 7, 20)),
 	WRONG("explained", "cancelled by a call that says it did not",
 		CANCEL(0, 1, 10, 30, 7, 1), INFO(1, 1, 31, 32, 1, 7, 20)),

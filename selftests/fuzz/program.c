@@ -362,6 +362,34 @@ static void change_size(struct op *op, struct rnd *rnd)
 	op->cmd = ANY_SIZE(op->cmd) | size << _IOC_SIZESHIFT;
 }
 
+/* The program's own code may stand at any address of user space: so none but those above. */
+static void make_address_known(uint64_t *address)
+{
+	if (*address > 4096)
+		*address |= (uint64_t)1 << 63;
+}
+
+static void make_addresses_known(struct op *op)
+{
+	struct ctx_create_args *create = (void *)op->memory->args;
+	struct ctx_cancel_args *cancel = (void *)op->memory->args;
+	struct ctx_value *value = (void *)op->memory->args;
+
+	switch (_IOC_NR(op->cmd)) {
+	case _IOC_NR(CTX_IOC_CREATE):
+		make_address_known((uint64_t *)&create->values);
+		make_address_known((uint64_t *)&create->parents);
+		break;
+	case _IOC_NR(CTX_IOC_CANCEL):
+		make_address_known((uint64_t *)&cancel->message);
+		break;
+	case _IOC_NR(CTX_IOC_GET_VALUE):
+		make_address_known((uint64_t *)&value->key);
+		make_address_known((uint64_t *)&value->data);
+		break;
+	}
+}
+
 /* Any number, any bytes: most of them zero, since few other bytes pass the first check. */
 static void make_raw(struct op *op, struct rnd *rnd)
 {
@@ -374,6 +402,7 @@ static void make_raw(struct op *op, struct rnd *rnd)
 	memset(op->memory->out, UNTOUCHED, OUT_SIZE);
 	for (i = 0; i < n; i++)
 		op->memory->args[rnd_below(rnd, 128)] = rnd_next(rnd);
+	make_addresses_known(op);
 	if (ANY_SIZE(op->cmd) == ANY_SIZE(CTX_IOC_CREATE) ||
 	    ANY_SIZE(op->cmd) == ANY_SIZE(CTX_IOC_WATCH))
 		op->out = any_out(rnd);

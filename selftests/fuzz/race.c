@@ -25,12 +25,15 @@
  */
 #define PATIENCE	30
 
+#define PROGRESS	5	/* seconds between two lines */
+
 #define RACE_PROCESSES	(RACE_SLEEPER + 1)	/* RACE_BUILDER, which is this one, is left out */
 
 /**
  * struct race - the processes and the figures
  * @batch: an open file of /dev/ctx_batch, to build with
  * @sock: through which each process gets descriptors
+ * @said: when there was a line last
  */
 struct race {
 	struct race_shared	*shared;
@@ -40,6 +43,7 @@ struct race {
 	pid_t			pid[RACE_PROCESSES];
 	uint64_t		rounds;
 	uint64_t		calls;
+	double			said;
 };
 
 static double now(void)
@@ -234,15 +238,26 @@ static bool play(struct race *race, uint64_t seed)
 	hand_out(race);
 	let_sleep(race);
 	if (!order(race, RACE_RUN) || !wake_up(race) || !settle(race)) {
-		printf("race: round %" PRIu64 ": a process does not come back\n", seed);
+		printf("# race: round %" PRIu64 ": a process does not come back\n", seed);
 		return false;
 	}
 	count(race);
 	if (history_check(&race->events->history, &verdict))
 		return true;
-	printf("race: round %" PRIu64 " is broken after %" PRIu64 " rounds\n", seed, race->rounds);
+	printf("# race: round %" PRIu64 " is broken after %" PRIu64 " rounds\n", seed, race->rounds);
 	history_print(stdout, &race->events->history, &verdict);
 	return false;
+}
+
+/* A line each few seconds: where a kernel dies, the last one says what to begin with. */
+static void print_progress(struct race *race, uint64_t seed)
+{
+	if (now() - race->said < PROGRESS)
+		return;
+	race->said = now();
+	printf("# race: %" PRIu64 " rounds, %" PRIu64 " calls, next seed %" PRIu64 "\n", race->rounds,
+	       race->calls, seed);
+	fflush(stdout);
 }
 
 int race_run(uint64_t seed, double seconds, bool again)
@@ -256,8 +271,10 @@ int race_run(uint64_t seed, double seconds, bool again)
 		perror("race");
 		return 2;
 	}
-	while (good && now() - begin < seconds)
+	while (good && now() - begin < seconds) {
+		print_progress(&race, rnd.state);
 		good = play(&race, again ? seed : rnd_next(&rnd));
+	}
 	took = now() - begin;
 	printf("# total: seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " calls, ", seed, race.rounds,
 	       race.calls);

@@ -118,6 +118,7 @@ static void on_info(struct history_event *e, const struct race_round *round,
 	e->at = info->cancelled_at;
 	e->message = info->message;
 	e->message_len = info->message_len;
+	e->earliest = e->latest = info->deadline;
 	e->children = info->nr_children;
 }
 

@@ -139,11 +139,11 @@ static void make_actor(struct race_round *round, unsigned int actor, enum manner
 enum shape { CHAIN, BUSH, RANDOM, MERGED, NESTED, SHAPES };
 
 /* The slot of its first parent, of which the builder has the descriptor. */
-static int first_parent(struct making *m, enum shape shape, int ctx)
+static int first_parent(struct making *m, enum shape kind, int ctx)
 {
 	if (!ctx || rnd_one_in(&m->rnd, 10))
 		return RACE_BACKGROUND;
-	switch (shape) {
+	switch (kind) {
 	case CHAIN:
 		return RACE_WATCH(ctx - 1);
 	case BUSH:
@@ -156,11 +156,11 @@ static int first_parent(struct making *m, enum shape shape, int ctx)
 	}
 }
 
-static unsigned int further_parents(struct making *m, enum shape shape, int ctx)
+static unsigned int further_parents(struct making *m, enum shape kind, int ctx)
 {
-	if (!ctx || (shape < MERGED && !rnd_one_in(&m->rnd, 10)))
+	if (!ctx || (kind < MERGED && !rnd_one_in(&m->rnd, 10)))
 		return 0;
-	if (shape == NESTED)
+	if (kind == NESTED)
 		return 1;
 	return rnd_below(&m->rnd, 1 + HISTORY_FURTHER);
 }

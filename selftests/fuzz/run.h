@@ -36,6 +36,7 @@ struct span {
  * @seen: likewise
  * @calls: of all that
  * @span: when each operation was made
+ * @late: something may take its time
  * @lapsed: end of the last deadline that was removed in time; 0 for none
  * @ids: of the contexts; 0 while unknown
  * @cancelled_at: of the contexts whose own cancellation it was; 0 while unknown
@@ -63,6 +64,7 @@ struct run {
 	struct batch_view	seen[OPS_MAX];
 	struct batch_call	calls[CALLS_PER_OP * OPS_MAX];
 	struct span		span[OPS_MAX];
+	bool			late;
 	int64_t			lapsed;
 
 	uint64_t		ids[CONTEXTS_MAX];
@@ -81,6 +83,7 @@ int run_program(struct run *run, uint64_t seed, const unsigned int *keep, unsign
 void run_print(const struct run *run);
 void run_foresee(struct run *run, unsigned int i);
 int run_compare(struct run *run, unsigned int i);
+void run_pause(struct run *run);
 
 /* check.c */
 int check_op(struct run *run, unsigned int i);

@@ -51,7 +51,7 @@ struct batch_waiter {
 struct batch {
 	int			slots[BATCH_SLOTS];
 	unsigned long		maps[BATCH_MAPS];
-	struct mutex		lock;
+	struct mutex		lock;	/* of the waiters */
 	struct batch_waiter	waiters[BATCH_WAITERS];
 };
 
@@ -334,7 +334,7 @@ static bool batch_make(struct batch *batch, struct batch_call *call)
 	call->ret = batch_call(batch, call);
 	if (call->flags & BATCH_STAMP)
 		call->end = ktime_get_ns();
-	return call->what != BATCH_MUNMAP && !signal_pending(current);
+	return (call->what != BATCH_MUNMAP || call->ret) && !signal_pending(current);
 }
 
 static long batch_run(struct batch *batch, struct batch_call __user *calls, u32 nr)
@@ -352,8 +352,11 @@ static long batch_run(struct batch *batch, struct batch_call __user *calls, u32 
 			break;
 		for (i = 0; on && i < n; i++)
 			on = batch_make(batch, &chunk[i]);
-		if (copy_to_user(calls + done, chunk, i * sizeof(*chunk)))
-			break;
+		/* What came of them is lost, and making them again would be worse. */
+		if (copy_to_user(calls + done, chunk, i * sizeof(*chunk))) {
+			kfree(chunk);
+			return -EFAULT;
+		}
 		cond_resched();
 	}
 	kfree(chunk);
@@ -414,3 +417,4 @@ module_misc_device(batch_device);
 MODULE_DESCRIPTION("Calls in batches, for the fuzzer of ctx alone");
 MODULE_AUTHOR("The ctx authors");
 MODULE_LICENSE("GPL");
+MODULE_INFO(test, "Y");

@@ -94,7 +94,8 @@ struct batch_view {
  * @nr: how many
  * @reserved: 0
  *
- * Returns how many were made: fewer than @nr after BATCH_MUNMAP or where a signal is pending.
+ * Returns how many were made: fewer than @nr after a BATCH_MUNMAP that succeeded or where a signal
+ * is pending.
  */
 struct batch_run {
 	__u64	calls;
