@@ -6,6 +6,7 @@ KERNELS	:= 6.1 6.12 6.12-rt latest-kasan latest-kcsan uml-kasan
 KDIR	?=
 TESTS	?=
 DURATION ?= 60
+PLANTED	?=
 VERSION	:= $(shell cat VERSION)
 INSTALL	:= install modules_install dkms_install uninstall modules_uninstall dkms_uninstall
 
@@ -22,6 +23,9 @@ help:
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
 	@echo 'make check-all         run the tests on $(KERNELS)'
 	@echo 'make fuzz              make random calls and check what comes of them; on uml without KERNEL='
+	@echo 'make check-planted     plant defects in a copy, and see that each is found'
+	@echo 'make model             verify the model of the memory order, and that it needs each step'
+	@echo 'make coverage          run them with gcov: the lines of kmod/ that they come by'
 	@echo 'make lint              check the sources without running them'
 	@echo 'make clean             remove what was built here; CTX_CACHE stays'
 	@echo
@@ -35,7 +39,8 @@ help:
 	@echo 'KERNEL=   for run, shell, check and check-library: $(KERNELS),'
 	@echo '          uml or uml-kcsan; $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
-	@echo 'DURATION= for fuzz: seconds; SEED= what to begin with'
+	@echo 'DURATION= for fuzz: seconds; SEED= what to begin with; FUZZ= what it says to run again'
+	@echo 'PLANTED=  for check-planted: numbers of selftests/planted/; all without, 00 is none'
 	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
 	@echo '          newest installed'
 	@echo 'DESTDIR=, prefix=, libdir=...  for the install targets: see packaging/install.mk'
@@ -74,6 +79,7 @@ run shell:
 check:
 	@selftests/qemu/guest check $(KERNEL) $(TESTS)
 
+export SEED FUZZ
 fuzz:
 	@selftests/qemu/guest fuzz $(if $(filter file,$(origin KERNEL)),uml,$(KERNEL)) $(DURATION)
 
@@ -82,6 +88,15 @@ check-library:
 
 check-all:
 	@selftests/qemu/check-all $(KERNELS)
+
+check-planted:
+	@selftests/planted/run $(PLANTED)
+
+model:
+	@selftests/model/run
+
+coverage:
+	@selftests/coverage/coverage $(if $(filter file,$(origin KERNEL)),uml,$(KERNEL)) $(TESTS)
 
 lint:
 	@scripts/lint
@@ -104,4 +119,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-library check-all fuzz lint clean deb check-packages $(INSTALL)
+	check-library check-all check-planted coverage fuzz lint model clean deb check-packages $(INSTALL)
