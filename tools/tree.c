@@ -221,7 +221,7 @@ static int show_for_ever(const struct style *style)
 	struct timespec left;
 
 	/* A frame at once: who stops this has a terminal that wraps its lines again. */
-	setvbuf(stdout, frame, _IOFBF, sizeof(frame));
+	(void)setvbuf(stdout, frame, _IOFBF, sizeof(frame));
 	for (;;) {
 		if (terminal && !style->json)
 			show_on_terminal(style);
