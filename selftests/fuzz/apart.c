@@ -119,20 +119,6 @@ static int look(struct run *run, unsigned int i, unsigned int viewer)
 	return 0;
 }
 
-/*
- * What goes by the collection of sockets, or with a request of io_uring whose process is killed,
- * takes its time; and until somebody sees it, nobody knows that it has come.
- */
-static bool may_be_late(const struct run *run, const struct op *op)
-{
-	const struct process *victim = &run->model.processes[op->index];
-
-	if (op->kind == OP_KILL)
-		return victim->blocked != NOBODY && (victim->manner == BY_URING_READ ||
-						     victim->manner == BY_URING_POLL);
-	return op->kind == OP_PURGE && op->cmd;
-}
-
 static int compare_when_settled(struct run *run, unsigned int i, unsigned int viewer)
 {
 	time_t end = time(NULL) + BOUND;
@@ -142,7 +128,7 @@ static int compare_when_settled(struct run *run, unsigned int i, unsigned int vi
 			return -1;
 		if (!run_compare(run, i))
 			return 0;
-		if (!run->late || time(NULL) > end)
+		if (!run->model.late || time(NULL) > end)
 			return -1;
 		run_pause(run);
 	}
@@ -163,7 +149,6 @@ static int run_op(struct run *run, unsigned int i)
 	unsigned int actor = model_actor(&run->model, op), viewer, n;
 
 	memcpy(slots, model_slots(&run->model, actor), sizeof(slots));
-	run->late |= may_be_late(run, op);
 	run->model.self = actor;
 	context = model_context(&run->model, op->slot);
 	run->model.now = i;
@@ -178,14 +163,16 @@ static int run_op(struct run *run, unsigned int i)
 	if (op->kind == OP_EXPIRE && !run->expect[i].skipped && !run->calls[CALLS_PER_OP * i].ret)
 		model_cancel(&run->model, context, ETIMEDOUT, ETIMEDOUT, NULL, 0);
 
+	model_settle(&run->model);
 	/* Before the look: a wait keeps what it is for. */
 	for (n = 0; n < PROCESSES; n++)
 		if (check_waiter(run, i, n))
 			return -1;
+	model_settle(&run->model);
 	viewer = model_may_run(&run->model, op->viewer) ? op->viewer : 0;
 	run->model.self = viewer;
 	run_foresee(run, i);
-	run->span[i].to = run->late ? INT64_MAX : now();
+	run->span[i].to = run->model.late ? INT64_MAX : now();
 	if (compare_when_settled(run, i, viewer))
 		return -1;
 	run->span[i].to = now();

@@ -269,6 +269,9 @@ void model_init(struct model *m, int background_fd)
 	}
 	for (i = 0; i < QUEUES; i++)
 		m->queues[i].nr = 0;
+	for (i = 0; i < OPS_MAX; i++)
+		m->requests[i] = NOBODY;
+	m->late = false;
 	for (i = 0; i < MAPS; i++)
 		m->maps[i] = NOBODY;
 	for (i = 0; i < WAITERS; i++)
@@ -276,6 +279,7 @@ void model_init(struct model *m, int background_fd)
 	m->processes[0].exists = true;
 	m->processes[0].table = 0;
 	first->users = 1;
+	first->rings = 0;
 	for (i = 0; i < FDS_MAX; i++)
 		first->fds[i] = NOBODY;
 	memset(first->cloexec, 0, sizeof(first->cloexec));

@@ -91,12 +91,14 @@ struct waiter {
  * @fds: descriptions; NOBODY
  * @cloexec: whether exec closes them
  * @slots: descriptors; NOBODY
+ * @rings: a bit for the ring of io_uring of each OP_BLOCK, which exec closes
  */
 struct table {
 	unsigned int	users;
 	int		fds[FDS_MAX];
 	bool		cloexec[FDS_MAX];
 	int		slots[SLOTS];
+	uint64_t	rings;
 };
 
 /**
@@ -106,6 +108,7 @@ struct table {
  * @blocked: the description on which it waits; NOBODY
  * @holds: the wait keeps that, whatever becomes of the descriptor
  * @manner: how it waits
+ * @since: the operation
  */
 struct process {
 	bool		exists;
@@ -113,6 +116,7 @@ struct process {
 	int		blocked;
 	bool		holds;
 	enum manner	manner;
+	int		since;
 };
 
 /* Descriptors that were sent and not yet received: descriptions */
@@ -130,6 +134,8 @@ struct model {
 	struct process		processes[PROCESSES];
 	unsigned int		self;			/* whose descriptors are meant */
 	struct queue		queues[QUEUES];
+	int			requests[OPS_MAX];	/* descriptions that rings keep; NOBODY */
+	bool			late;			/* something may take its time */
 	int			maps[MAPS];		/* descriptions; NOBODY */
 	struct waiter		waiters[WAITERS];
 	bool			used[FDS_MAX];		/* descriptors of the fuzzer's own */
@@ -188,6 +194,7 @@ unsigned int model_actor(const struct model *m, const struct op *op);
 bool model_may_run(const struct model *m, unsigned int process);
 bool model_is_over(const struct model *m, int description);
 void model_unblock(struct model *m, unsigned int process);
+void model_settle(struct model *m);
 const int *model_slots(const struct model *m, unsigned int process);
 uint64_t model_readable(const struct model *m);
 uint32_t model_status(const struct model *m, unsigned int map);

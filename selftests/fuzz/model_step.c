@@ -172,6 +172,25 @@ static void step_exec(struct model *m)
 		table->users--;
 	}
 	close_many(m, false);
+	table_of(m, m->self)->rings = 0;
+}
+
+static bool by_uring(enum manner manner)
+{
+	return manner == BY_URING_READ || manner == BY_URING_POLL;
+}
+
+static uint64_t ring_bit(int op)
+{
+	return (uint64_t)1 << op;
+}
+
+static void end_request(struct model *m, int op)
+{
+	int description = m->requests[op];
+
+	m->requests[op] = NOBODY;
+	put_description(m, description);
 }
 
 /* @process no longer waits. */
@@ -181,8 +200,52 @@ void model_unblock(struct model *m, unsigned int process)
 	int description = p->blocked;
 
 	p->blocked = NOBODY;
-	if (description != NOBODY && p->holds)
+	if (description == NOBODY)
+		return;
+	if (p->holds)
 		put_description(m, description);
+	if (by_uring(p->manner)) {
+		end_request(m, p->since);
+		table_of(m, process)->rings &= ~ring_bit(p->since);
+	}
+}
+
+/* Whether somebody waits for the request of operation @op. */
+static bool is_awaited(const struct model *m, int op)
+{
+	const struct process *p;
+
+	for (p = m->processes; p < m->processes + PROCESSES; p++)
+		if (p->exists && p->blocked != NOBODY && by_uring(p->manner) && p->since == op)
+			return true;
+	return false;
+}
+
+static bool ring_is_open(const struct model *m, int op)
+{
+	const struct table *t;
+
+	for (t = m->tables; t < m->tables + PROCESSES; t++)
+		if (t->users && t->rings & ring_bit(op))
+			return true;
+	return false;
+}
+
+/*
+ * A request outlives the process that made it, as long as another has the ring. What it keeps is
+ * let go of when it completes or the ring goes, by a worker of the kernel in either case.
+ */
+void model_settle(struct model *m)
+{
+	int op;
+
+	for (op = 0; op < OPS_MAX; op++) {
+		if (m->requests[op] == NOBODY || is_awaited(m, op) ||
+		    (ring_is_open(m, op) && !model_is_over(m, m->requests[op])))
+			continue;
+		end_request(m, op);
+		m->late = true;
+	}
 }
 
 static void step_kill(struct model *m, const struct op *op, struct expect *expect)
@@ -191,7 +254,9 @@ static void step_kill(struct model *m, const struct op *op, struct expect *expec
 	if (expect->skipped)
 		return;
 	m->self = op->index;
-	model_unblock(m, op->index);
+	if (!by_uring(m->processes[op->index].manner))
+		model_unblock(m, op->index);
+	m->processes[op->index].blocked = NOBODY;
 	m->processes[op->index].exists = false;
 	if (table_of(m, op->index)->users == 1)
 		close_many(m, true);
@@ -230,7 +295,7 @@ static void step_receive(struct model *m, const struct op *op, struct expect *ex
 
 static bool keeps(enum manner manner)
 {
-	return manner <= BY_SELECT || manner == BY_URING_READ || manner == BY_URING_POLL;
+	return manner <= BY_SELECT;
 }
 
 /* A signal goes to one owner of the description alone, and a read is not to return at once. */
@@ -240,7 +305,8 @@ static bool may_block(const struct model *m, const struct op *op)
 	unsigned int i;
 
 	/* Where another thread closes what neither epoll nor O_ASYNC keeps, nobody is told. */
-	if (m->tables[m->processes[m->self].table].users > 1 && !keeps(op->cmd))
+	if (m->tables[m->processes[m->self].table].users > 1 &&
+	    !keeps(op->cmd) && !by_uring(op->cmd))
 		return false;
 	if ((op->cmd == BY_READ || op->cmd == BY_URING_READ) &&
 	    m->descriptions[description].nonblock)
@@ -263,9 +329,14 @@ static void step_block(struct model *m, const struct op *op, struct expect *expe
 	expect->blocks = true;
 	p->blocked = description_of_slot(m, op->slot);
 	p->manner = op->cmd;
+	p->since = m->now;
 	p->holds = keeps(op->cmd);
-	if (p->holds)
+	if (p->holds || by_uring(op->cmd))
 		m->descriptions[p->blocked].refs++;
+	if (by_uring(op->cmd)) {
+		m->requests[m->now] = p->blocked;
+		table_of(m, m->self)->rings |= ring_bit(m->now);
+	}
 }
 
 /* Operations that are not about a slot of the process. Returns whether @op is one. */
@@ -301,8 +372,12 @@ static void step_on_slot(struct model *m, const struct op *op, struct expect *ex
 	case OP_IOCTL:
 		step_ioctl(m, op, expect);
 		break;
-	case OP_CLOSE:
 	case OP_PURGE:
+		/* By the collection of sockets, where it is in a cycle. */
+		m->late |= op->cmd;
+		close_fd(m, model_fd(m, op->slot));
+		break;
+	case OP_CLOSE:
 		close_fd(m, model_fd(m, op->slot));
 		break;
 	case OP_DUP:

@@ -311,7 +311,6 @@ int run_program(struct run *run, uint64_t seed, const unsigned int *keep, unsign
 	int ret;
 
 	*run->failure = '\0';
-	run->late = false;
 	run->lapsed = 0;
 	memset(run->ids, 0, sizeof(run->ids));
 	memset(run->cancelled_at, 0, sizeof(run->cancelled_at));

@@ -36,7 +36,6 @@ struct span {
  * @seen: likewise
  * @calls: of all that
  * @span: when each operation was made
- * @late: something may take its time
  * @lapsed: end of the last deadline that was removed in time; 0 for none
  * @ids: of the contexts; 0 while unknown
  * @cancelled_at: of the contexts whose own cancellation it was; 0 while unknown
@@ -64,7 +63,6 @@ struct run {
 	struct batch_view	seen[OPS_MAX];
 	struct batch_call	calls[CALLS_PER_OP * OPS_MAX];
 	struct span		span[OPS_MAX];
-	bool			late;
 	int64_t			lapsed;
 
 	uint64_t		ids[CONTEXTS_MAX];
