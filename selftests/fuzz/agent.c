@@ -32,7 +32,7 @@ void agent_limit(bool own)
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = own ? FD_END + 16 : FDS_MAX;
+	limit.rlim_cur = own ? FD_END + 32 : FDS_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -111,7 +111,7 @@ union control {
 	struct cmsghdr	header;
 };
 
-static int64_t send_fd(int socket, int fd)
+int64_t send_fd(int socket, int fd)
 {
 	union control control = { };
 	struct iovec byte = { .iov_base = "", .iov_len = 1 };
@@ -128,7 +128,7 @@ static int64_t send_fd(int socket, int fd)
 	return sendmsg(socket, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-static int64_t receive_fd(int socket)
+int64_t receive_fd(int socket)
 {
 	union control control = { };
 	char byte;
@@ -149,6 +149,41 @@ static int64_t receive_fd(int socket)
 	return fd;
 }
 
+/* Waits until nobody has the other end of a pipe. */
+static int64_t wait_for_end_of(int pipe)
+{
+	struct pollfd pfd = { .fd = pipe, .events = POLLIN };
+
+	return poll(&pfd, 1, BOUND * 1000) == 1 ? 0 : -EPROTO;
+}
+
+/*
+ * In a cycle, which the kernel collects when it comes to it. Other descriptors go before and
+ * after it, so that both are gone only when it is, whichever way round that is done.
+ */
+static int64_t purge_cycle(const int *pair, int fd)
+{
+	int first[2], last[2];
+	int64_t ret;
+
+	agent_limit(true);
+	ret = pipe(first) || pipe(last) ? -errno : 0;
+	agent_limit(false);
+	if (ret)
+		return ret;
+	ret = send_fd(pair[0], first[1]) ?: send_fd(pair[0], fd) ?: send_fd(pair[0], pair[1]) ?:
+	      send_fd(pair[0], last[1]);
+	close(first[1]);
+	close(last[1]);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+	ret = ret ?: wait_for_end_of(first[0]) ?: wait_for_end_of(last[0]);
+	close(first[0]);
+	close(last[0]);
+	return ret;
+}
+
 /* In flight over a socket that nobody can receive from any more; in a cycle, where @cycle. */
 static int64_t do_purge(int fd, bool cycle)
 {
@@ -160,9 +195,9 @@ static int64_t do_purge(int fd, bool cycle)
 	agent_limit(false);
 	if (ret)
 		return ret;
+	if (cycle)
+		return purge_cycle(pair, fd);
 	ret = send_fd(pair[0], fd);
-	if (cycle && !ret)
-		ret = send_fd(pair[0], pair[1]);
 	close(fd);
 	close(pair[0]);
 	close(pair[1]);

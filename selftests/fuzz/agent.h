@@ -83,5 +83,7 @@ static inline int agent_wait(struct agent *agent, uint32_t state)
 
 int agent_map(void);
 void agent_limit(bool own);
+int64_t send_fd(int socket, int fd);
+int64_t receive_fd(int socket);
 
 #endif /* FUZZ_AGENT_H */

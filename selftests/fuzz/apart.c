@@ -4,6 +4,8 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +44,34 @@ static void reap(unsigned int process)
 	atomic_store(&agent->state, AGENT_GONE);
 }
 
+/* Whether a process sleeps, and in nothing but the wait that it has announced. */
+static bool sleeps(pid_t pid)
+{
+	char path[32], text[256] = "";
+	const char *state;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		err(2, "%s", path);
+	close(fd);
+	state = strrchr(text, ')');
+	return state && state[2] == 'S';
+}
+
+/* What is done to a descriptor before the wait begins is another thing than what is done after. */
+static int wait_for_sleep(struct run *run, unsigned int i, unsigned int actor)
+{
+	time_t end = time(NULL) + BOUND;
+
+	agent_limit(true);
+	while (!sleeps(agent_of(actor)->pid) && time(NULL) <= end)
+		sched_yield();
+	agent_limit(false);
+	return time(NULL) <= end ? 0 : failed(run, i, "process %u does not wait", actor);
+}
+
 /* Has the agent do operation @i. The slots are those from before it. */
 static int make(struct run *run, unsigned int i, unsigned int actor, const int *slots)
 {
@@ -62,6 +92,8 @@ static int make(struct run *run, unsigned int i, unsigned int actor, const int *
 	if (agent_wait(agent, AGENT_TOLD) ||
 	    (!run->expect[i].blocks && agent_wait(agent, AGENT_WAITS)))
 		return failed(run, i, "process %u does not come back", actor);
+	if (run->expect[i].blocks && wait_for_sleep(run, i, actor))
+		return -1;
 	if (op->kind == OP_FORK && agent_wait(agent_of(op->index), AGENT_GONE))
 		return failed(run, i, "process %u does not begin", op->index);
 	call->ret = run->expect[i].blocks ? run->expect[i].ret : agent->ret;
@@ -94,7 +126,8 @@ static int check_waiter(struct run *run, unsigned int i, unsigned int number)
 		return 0;
 	if (!model_is_over(&run->model, process->blocked))
 		return atomic_load(&agent->state) == AGENT_WAITS ? 0 :
-		       failed(run, i, "process %u was woken", number);
+		       failed(run, i, "process %u was woken, with %lld", number,
+			      (long long)agent->ret);
 	if (agent_wait(agent, AGENT_WAITS))
 		return failed(run, i, "process %u was not woken from operation %u (manner %d)",
 			      number, run->number[run->waits_in[number]], process->manner);
@@ -117,6 +150,80 @@ static int look(struct run *run, unsigned int i, unsigned int viewer)
 	run->seen[i] = (struct batch_view) { .readable = agent->readable };
 	run->calls[CALLS_PER_OP * i + 2].ret = 0;
 	return 0;
+}
+
+/*
+ * What the kernel's workers do takes its time, and until somebody sees it, nobody knows that it
+ * has come: so all that anybody can see is looked at, before anything else is done.
+ */
+
+static bool polls_as_foreseen(const struct run *run, int fd, int description)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == model_is_over(&run->model, description);
+}
+
+static bool process_has_settled(const struct run *run, unsigned int number)
+{
+	const struct process *process = &run->model.processes[number];
+	const int *descriptions = run->model.tables[process->table].fds;
+	int pidfd, fd, copy;
+	bool settled = true;
+
+	if (!process->exists)
+		return true;
+	pidfd = syscall(SYS_pidfd_open, agent_of(number)->pid, 0);
+	for (fd = 0; settled && fd < FDS_MAX; fd++) {
+		if (descriptions[fd] == NOBODY)
+			continue;
+		copy = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+		settled = polls_as_foreseen(run, copy, descriptions[fd]);
+		close(copy);
+	}
+	close(pidfd);
+	return settled;
+}
+
+/* Takes out each descriptor and puts it back behind the others. */
+static bool queue_has_settled(const struct run *run, unsigned int number)
+{
+	const struct queue *queue = &run->model.queues[number];
+	bool settled = true;
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < queue->nr; i++) {
+		fd = receive_fd(FD_QUEUES + 2 * number + 1);
+		settled &= polls_as_foreseen(run, fd, queue->descriptions[i]);
+		settled &= !send_fd(FD_QUEUES + 2 * number, fd);
+		close(fd);
+	}
+	return settled;
+}
+
+static bool has_settled(const struct run *run)
+{
+	bool settled = true;
+	unsigned int i;
+
+	for (i = 0; i < PROCESSES; i++)
+		settled &= process_has_settled(run, i);
+	for (i = 0; i < QUEUES; i++)
+		settled &= queue_has_settled(run, i);
+	return settled;
+}
+
+static int settle(struct run *run, unsigned int i)
+{
+	time_t end = time(NULL) + BOUND;
+	bool settled;
+
+	agent_limit(true);
+	while (!(settled = has_settled(run)) && time(NULL) <= end)
+		run_pause(run);
+	agent_limit(false);
+	return settled ? 0 : failed(run, i, "some descriptor does not poll as it must");
 }
 
 static int compare_when_settled(struct run *run, unsigned int i, unsigned int viewer)
@@ -152,6 +259,7 @@ static int run_op(struct run *run, unsigned int i)
 	run->model.self = actor;
 	context = model_context(&run->model, op->slot);
 	run->model.now = i;
+	run->model.slow = false;
 	model_step(&run->model, op, &run->expect[i]);
 	if (run->expect[i].blocks) {
 		run->waits_in[actor] = i;
@@ -160,8 +268,11 @@ static int run_op(struct run *run, unsigned int i)
 	run->span[i].from = now();
 	if (!run->expect[i].skipped && make(run, i, actor, slots))
 		return -1;
-	if (op->kind == OP_EXPIRE && !run->expect[i].skipped && !run->calls[CALLS_PER_OP * i].ret)
+	if (op->kind == OP_EXPIRE && !run->expect[i].skipped && !run->calls[CALLS_PER_OP * i].ret) {
 		model_cancel(&run->model, context, ETIMEDOUT, ETIMEDOUT, NULL, 0);
+		if (model_merges(&run->model))
+			model_slow(&run->model);
+	}
 
 	model_settle(&run->model);
 	/* Before the look: a wait keeps what it is for. */
@@ -169,14 +280,13 @@ static int run_op(struct run *run, unsigned int i)
 		if (check_waiter(run, i, n))
 			return -1;
 	model_settle(&run->model);
+	if (run->model.slow && settle(run, i))
+		return -1;
 	viewer = model_may_run(&run->model, op->viewer) ? op->viewer : 0;
 	run->model.self = viewer;
 	run_foresee(run, i);
-	run->span[i].to = run->model.late ? INT64_MAX : now();
-	if (compare_when_settled(run, i, viewer))
-		return -1;
 	run->span[i].to = now();
-	return 0;
+	return compare_when_settled(run, i, viewer);
 }
 
 static int start(struct run *run)

@@ -28,6 +28,17 @@ unsigned int list_ups(const struct context *c, int ups[CTX_PARENTS_MAX + 1])
 	return n;
 }
 
+/* Whether any context has further parents, to which no cancellation comes at once. */
+bool model_merges(const struct model *m)
+{
+	int i;
+
+	for (i = 0; i < m->nr_contexts; i++)
+		if (m->contexts[i].nr_parents)
+			return true;
+	return false;
+}
+
 /* It takes effect on a context and on every descendant at one instant. */
 void model_cancel(struct model *m, int context, uint32_t err, int32_t cause,
 		  const unsigned char *message, uint32_t message_len)
@@ -271,6 +282,7 @@ void model_init(struct model *m, int background_fd)
 		m->queues[i].nr = 0;
 	for (i = 0; i < OPS_MAX; i++)
 		m->requests[i] = NOBODY;
+	m->slow = false;
 	m->late = false;
 	for (i = 0; i < MAPS; i++)
 		m->maps[i] = NOBODY;

@@ -135,7 +135,8 @@ struct model {
 	unsigned int		self;			/* whose descriptors are meant */
 	struct queue		queues[QUEUES];
 	int			requests[OPS_MAX];	/* descriptions that rings keep; NOBODY */
-	bool			late;			/* something may take its time */
+	bool			slow;			/* the kernel's workers have a part in @now */
+	bool			late;			/* they had in any until now */
 	int			maps[MAPS];		/* descriptions; NOBODY */
 	struct waiter		waiters[WAITERS];
 	bool			used[FDS_MAX];		/* descriptors of the fuzzer's own */
@@ -192,6 +193,8 @@ int model_fd(const struct model *m, int slot);
 int model_context(const struct model *m, int slot);
 unsigned int model_actor(const struct model *m, const struct op *op);
 bool model_may_run(const struct model *m, unsigned int process);
+bool model_merges(const struct model *m);
+void model_slow(struct model *m);
 bool model_is_over(const struct model *m, int description);
 void model_unblock(struct model *m, unsigned int process);
 void model_settle(struct model *m);

@@ -111,6 +111,13 @@ static void step_dup(struct model *m, const struct op *op, struct expect *expect
  * Processes
  */
 
+/* What is done now is not done when the call returns. */
+void model_slow(struct model *m)
+{
+	m->slow = true;
+	m->late = true;
+}
+
 /* Whether @process is there and does not wait. */
 bool model_may_run(const struct model *m, unsigned int process)
 {
@@ -162,11 +169,43 @@ static void close_many(struct model *m, bool all)
 			close_fd(m, fd);
 }
 
+static uint64_t ring_bit(int op)
+{
+	return (uint64_t)1 << op;
+}
+
+/* Whether the end of @description would be that of an owner. */
+static bool is_owner(const struct model *m, int description)
+{
+	const struct description *d = &m->descriptions[description];
+
+	return d->writable && !cancelled(m, d->context) &&
+	       !(m->contexts[d->context].flags & CTX_CREATE_DETACHED);
+}
+
+/* A worker ends the requests of a ring while others close what is beside it in @table. */
+static bool ends_race(const struct model *m, const struct table *table, bool all)
+{
+	bool ring = false, beside = false;
+	int i;
+
+	for (i = 0; i < OPS_MAX; i++)
+		ring |= table->rings & ring_bit(i) && m->requests[i] != NOBODY &&
+			m->descriptions[m->requests[i]].refs == 1 && is_owner(m, m->requests[i]);
+	for (i = 0; i < FDS_MAX; i++)
+		beside |= table->fds[i] != NOBODY && (all || table->cloexec[i]) &&
+			  is_owner(m, table->fds[i]);
+	return ring && beside;
+}
+
 /* The new program has descriptors of its own. */
-static void step_exec(struct model *m)
+static void step_exec(struct model *m, struct expect *expect)
 {
 	struct table *table = table_of(m, m->self);
 
+	expect->skipped = ends_race(m, table, false);
+	if (expect->skipped)
+		return;
 	if (table->users > 1) {
 		copy_table(m, m->self);
 		table->users--;
@@ -178,11 +217,6 @@ static void step_exec(struct model *m)
 static bool by_uring(enum manner manner)
 {
 	return manner == BY_URING_READ || manner == BY_URING_POLL;
-}
-
-static uint64_t ring_bit(int op)
-{
-	return (uint64_t)1 << op;
 }
 
 static void end_request(struct model *m, int op)
@@ -244,13 +278,15 @@ void model_settle(struct model *m)
 		    (ring_is_open(m, op) && !model_is_over(m, m->requests[op])))
 			continue;
 		end_request(m, op);
-		m->late = true;
+		model_slow(m);
 	}
 }
 
 static void step_kill(struct model *m, const struct op *op, struct expect *expect)
 {
-	expect->skipped = !m->processes[op->index].exists;
+	expect->skipped = !m->processes[op->index].exists ||
+			  (table_of(m, op->index)->users == 1 &&
+			   ends_race(m, table_of(m, op->index), true));
 	if (expect->skipped)
 		return;
 	m->self = op->index;
@@ -293,9 +329,19 @@ static void step_receive(struct model *m, const struct op *op, struct expect *ex
 	put_description(m, description);
 }
 
-static bool keeps(enum manner manner)
+static const struct table *table_of_self(const struct model *m)
 {
-	return manner <= BY_SELECT;
+	return &m->tables[m->processes[m->self].table];
+}
+
+static bool has_request(const struct model *m, const struct table *table)
+{
+	int op;
+
+	for (op = 0; op < OPS_MAX; op++)
+		if (table->rings & ring_bit(op) && m->requests[op] != NOBODY)
+			return true;
+	return false;
 }
 
 /* A signal goes to one owner of the description alone, and a read is not to return at once. */
@@ -304,9 +350,14 @@ static bool may_block(const struct model *m, const struct op *op)
 	int description = description_of_slot(m, op->slot);
 	unsigned int i;
 
-	/* Where another thread closes what neither epoll nor O_ASYNC keeps, nobody is told. */
-	if (m->tables[m->processes[m->self].table].users > 1 &&
-	    !keeps(op->cmd) && !by_uring(op->cmd))
+	/* Where two rings go at once, nobody knows whose request ends first. */
+	if (by_uring(op->cmd) && has_request(m, table_of_self(m)))
+		return false;
+	/*
+	 * Where another thread closes the descriptor, neither epoll nor O_ASYNC keeps what it was,
+	 * and poll and select look at what has its number by then.
+	 */
+	if (table_of_self(m)->users > 1 && op->cmd != BY_READ && !by_uring(op->cmd))
 		return false;
 	if ((op->cmd == BY_READ || op->cmd == BY_URING_READ) &&
 	    m->descriptions[description].nonblock)
@@ -330,7 +381,7 @@ static void step_block(struct model *m, const struct op *op, struct expect *expe
 	p->blocked = description_of_slot(m, op->slot);
 	p->manner = op->cmd;
 	p->since = m->now;
-	p->holds = keeps(op->cmd);
+	p->holds = op->cmd == BY_READ;
 	if (p->holds || by_uring(op->cmd))
 		m->descriptions[p->blocked].refs++;
 	if (by_uring(op->cmd)) {
@@ -353,7 +404,7 @@ static bool step_without_slot(struct model *m, const struct op *op, struct expec
 		step_fork(m, op, expect);
 		return true;
 	case OP_EXEC:
-		step_exec(m);
+		step_exec(m, expect);
 		return true;
 	case OP_KILL:
 		step_kill(m, op, expect);
@@ -374,7 +425,8 @@ static void step_on_slot(struct model *m, const struct op *op, struct expect *ex
 		break;
 	case OP_PURGE:
 		/* By the collection of sockets, where it is in a cycle. */
-		m->late |= op->cmd;
+		if (op->cmd)
+			model_slow(m);
 		close_fd(m, model_fd(m, op->slot));
 		break;
 	case OP_CLOSE:

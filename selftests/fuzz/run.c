@@ -187,16 +187,6 @@ static int remove_deadline(struct run *run, unsigned int i, int context)
 	return 0;
 }
 
-static bool has_further_parents(const struct run *run)
-{
-	int i;
-
-	for (i = 0; i < run->model.nr_contexts; i++)
-		if (run->model.contexts[i].nr_parents)
-			return true;
-	return false;
-}
-
 /*
  * No call says when all below have been told of a deadline, nor when it has come to the children
  * of further parents; but the plain subtree is cancelled at once.
@@ -205,7 +195,7 @@ static int compare_when_told(struct run *run, unsigned int i)
 {
 	const struct batch_view *view = &run->view[i], *seen = &run->seen[i];
 	int64_t end = now() + BOUND * 1000000000LL;
-	bool strict = !has_further_parents(run);
+	bool strict = !model_merges(&run->model);
 
 	for (;;) {
 		if (run_batch(run, &run->calls[CALLS_PER_OP * i + 1], 2))
@@ -335,7 +325,8 @@ void run_print(const struct run *run)
 		printf("%4u  ", run->number[i]);
 		op_print(stdout, &run->ops[i]);
 	}
-	printf("FAIL %s\n", run->failure);
+	if (*run->failure)
+		printf("FAIL %s\n", run->failure);
 }
 
 static bool is_open(int fd)
