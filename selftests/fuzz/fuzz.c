@@ -101,21 +101,23 @@ static void shrink(struct run *run, uint64_t seed, unsigned int *keep, unsigned 
 static void report(struct run *run, uint64_t seed, const unsigned int *keep, unsigned int nr)
 {
 	unsigned int shrunk[OPS_MAX], i;
+	char fail[sizeof(run->failure) + 64];
 
 	memcpy(shrunk, keep, nr * sizeof(*keep));
-	printf("FAIL seed %llu: %s\n", (unsigned long long)seed, run->failure);
+	snprintf(fail, sizeof(fail), "FAIL seed %llu: %s", (unsigned long long)seed, run->failure);
+	puts(fail);
 	fflush(stdout);
 	shrink(run, seed, shrunk, &nr);
-	if (!run_program(run, seed, shrunk, nr)) {
+	if (!run_program(run, seed, shrunk, nr))
 		puts("it does not fail each time");
-		return;
-	}
 	run_print(run);
 	printf("again: make fuzz FUZZ=\"%s-s %llu -n 1 -k ", run->apart ? "-a " : "",
 	       (unsigned long long)seed);
 	for (i = 0; i < nr; i++)
 		printf("%s%u", i ? "," : "", shrunk[i]);
 	puts("\"");
+	/* Last, so that it stands in a log that was cut, too. */
+	puts(fail);
 }
 
 /* The program @n of process @process */

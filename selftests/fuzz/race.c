@@ -264,6 +264,7 @@ int race_run(uint64_t seed, double seconds, bool again)
 {
 	struct rnd rnd = { .state = seed };
 	double begin = now(), took;
+	uint64_t round = seed;
 	struct race race = { };
 	bool good = true;
 
@@ -273,12 +274,16 @@ int race_run(uint64_t seed, double seconds, bool again)
 	}
 	while (good && now() - begin < seconds) {
 		print_progress(&race, rnd.state);
-		good = play(&race, again ? seed : rnd_next(&rnd));
+		round = again ? seed : rnd_next(&rnd);
+		good = play(&race, round);
 	}
 	took = now() - begin;
 	printf("# total: seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " calls, ", seed, race.rounds,
 	       race.calls);
 	printf("%.0f rounds/s, %.0f calls/s\n", race.rounds / took, race.calls / took);
+	if (!good)
+		printf("FAIL round %" PRIu64 "\nagain: make fuzz FUZZ=\"-R -s %" PRIu64 " -t 60\"\n",
+		       round, round);
 	fflush(stdout);
 	if (!good)
 		/* Some of the processes may never end: those go with this one. */
