@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -290,6 +291,32 @@ static inline int ctx_thread_join(pthread_t thread)
 static inline int ctx_reader_join(struct ctx_reader *reader)
 {
 	return ctx_thread_join(reader->thread);
+}
+
+/* The file to load the module from: $CTX_MODULE, or where it is installed. */
+static inline int module_open(void)
+{
+	const char *path = getenv("CTX_MODULE");
+	struct utsname uts;
+	char text[256];
+
+	if (!path) {
+		uname(&uts);
+		snprintf(text, sizeof(text), "/lib/modules/%s/extra/ctx.ko", uts.release);
+		path = text;
+	}
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static inline int module_load(int file)
+{
+	return syscall(SYS_finit_module, file, "", 0);
+}
+
+/* rmmod does the same. It does not wait for the last descriptor to be closed. */
+static inline int module_remove(void)
+{
+	return syscall(SYS_delete_module, "ctx", O_NONBLOCK);
 }
 
 /* A fork whose child does not outlive a test that fails. */

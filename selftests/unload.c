@@ -6,40 +6,12 @@
 #include "ctx_selftest.h"
 #include "race.h"
 
-#include <sys/utsname.h>
-
 #define CAUSE		86
-
-/* The file to load it from: $CTX_MODULE, or where it is installed. */
-static int module_open(void)
-{
-	const char *path = getenv("CTX_MODULE");
-	struct utsname uts;
-	char text[256];
-
-	if (!path) {
-		uname(&uts);
-		snprintf(text, sizeof(text), "/lib/modules/%s/extra/ctx.ko", uts.release);
-		path = text;
-	}
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-/* rmmod does the same. It does not wait for the last descriptor to be closed. */
-static int module_remove(void)
-{
-	return syscall(SYS_delete_module, "ctx", O_NONBLOCK);
-}
 
 FIXTURE(unload) {
 	int file;
 	int dev;
 };
-
-static int module_load(int file)
-{
-	return syscall(SYS_finit_module, file, "", 0);
-}
 
 FIXTURE_SETUP(unload)
 {
