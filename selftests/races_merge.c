@@ -9,6 +9,7 @@
 #define CAUSE		80
 #define SIDES		4	/* parents of the merged context, the first among them */
 #define LEAVES		12
+#define DEEP		1000	/* contexts above a parent */
 
 FIXTURE(races_merge) {
 	int dev;
@@ -49,6 +50,9 @@ struct delta {
 	struct side		side[SIDES + 1];
 	unsigned int		next;		/* hands each racer its number */
 	int			made[8];
+	unsigned int		nr_made;
+	unsigned int		amid;		/* how many are made before the cancel, */
+	__u64			late;		/* and for how long the next one is */
 };
 
 static bool delta_make(struct delta *d, int dev, bool mapped)
@@ -248,8 +252,10 @@ static void create_merged(void *data)
 	struct delta *d = data;
 	unsigned int i;
 
-	for (i = 0; i < ctx_array_size(d->made); i++)
+	for (i = 0; i < ctx_array_size(d->made); i++) {
 		d->made[i] = ctx_new_merged2(d->side[1].fd, d->parent[1]);
+		__atomic_add_fetch(&d->nr_made, 1, __ATOMIC_ACQ_REL);
+	}
 }
 
 static void cancel_second(void *data)
@@ -259,17 +265,50 @@ static void cancel_second(void *data)
 	d->side[0].ret = ctx_cancel(d->parent[1], CAUSE, NULL);
 }
 
-TEST_F_TIMEOUT(races_merge, what_is_merged_during_the_cancel_of_a_further_parent_is_cancelled, 300)
+/* At any point while any of them is made: it would else be over before the first one's look. */
+static void cancel_amid(void *data)
 {
-	struct delta d = {};
+	struct delta *d = data;
+	__u64 until;
+
+	spin_until(&d->nr_made, d->amid);
+	until = ctx_clock(CLOCK_MONOTONIC) + d->late;
+	while (ctx_clock(CLOCK_MONOTONIC) < until)
+		;
+	cancel_second(d);
+}
+
+/* What it takes to make all that create_merged() does. */
+static __u64 create_cost(struct delta *d)
+{
+	__u64 start = ctx_clock(CLOCK_MONOTONIC), took;
+	unsigned int i;
+
+	create_merged(d);
+	took = ctx_clock(CLOCK_MONOTONIC) - start;
+	for (i = 0; i < ctx_array_size(d->made); i++)
+		close(d->made[i]);
+	return took;
+}
+
+/* A further parent below @above is cancelled while contexts are made below it, too. */
+static void race_create(struct __test_metadata *_metadata, int dev, int above,
+			unsigned int turns)
+{
+	struct delta d = { .parent[1] = above, .side[1].fd = dev };
+	__u64 cost = create_cost(&d) / ctx_array_size(d.made);
+	__u32 random = 141421356;
 	struct race race;
 	unsigned int i, j;
 
-	ASSERT_TRUE(race_start(&race, &d, cancel_second, create_merged));
-	for (i = 0; i < rounds(250); i++) {
-		d.parent[1] = ctx_new(self->dev);
+	ASSERT_TRUE(race_start(&race, &d, cancel_amid, create_merged));
+	for (i = 0; i < rounds(turns); i++) {
+		d.parent[1] = ctx_new(above);
 		/* The first parent: the background, or a context that stays alive. */
-		d.side[1].fd = i % 2 ? ctx_new(self->dev) : dup(self->dev);
+		d.side[1].fd = i % 2 ? ctx_new(dev) : dup(dev);
+		d.nr_made = 0;
+		d.amid = i % ctx_array_size(d.made);
+		d.late = race_random(&random) % cost;
 		ASSERT_TRUE(race_round(&race));
 		ASSERT_EQ(0, d.side[0].ret);
 		for (j = 0; j < ctx_array_size(d.made); j++) {
@@ -282,6 +321,31 @@ TEST_F_TIMEOUT(races_merge, what_is_merged_during_the_cancel_of_a_further_parent
 		close(d.parent[1]);
 	}
 	race_stop(&race);
+}
+
+TEST_F_TIMEOUT(races_merge, what_is_merged_during_the_cancel_of_a_further_parent_is_cancelled, 300)
+{
+	race_create(_metadata, self->dev, self->dev, 250);
+}
+
+/*
+ * Whether a context is alive is looked up at itself first, and then all the way up.
+ * Where that is long, a cancel can begin and end within a look that does not see it.
+ */
+TEST_F_TIMEOUT(races_merge, what_is_merged_during_the_cancel_of_a_deep_parent_is_cancelled, 300)
+{
+	int above = self->dev, next;
+	unsigned int i;
+
+	for (i = 0; i < DEEP; i++) {
+		next = ctx_new_detached(above);
+		ASSERT_LE(0, next);
+		if (i)
+			close(above);
+		above = next;
+	}
+	race_create(_metadata, self->dev, above, 1000);
+	close(above);
 }
 
 /* Made on the spot, by an edge in a chain of edges, and waited for at its end. */
