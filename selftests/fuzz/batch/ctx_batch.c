@@ -290,6 +290,10 @@ static long batch_on_file(struct batch *batch, const struct batch_call *call)
 	case BATCH_WAIT:
 		ret = batch_wait(batch, file, call->index);
 		break;
+	case BATCH_ASYNC:
+		if (file->f_op->fasync)
+			ret = file->f_op->fasync(fd, file, 1);
+		break;
 	case BATCH_FD:
 		ret = put_user(fd, (s32 __user *)u64_to_user_ptr(call->arg));
 		break;
