@@ -4,10 +4,29 @@
  * Those with a child are edges to it (merge.c), the others callbacks.
  */
 #include <linux/export.h>
+#include <linux/init.h>
 #include <linux/sched.h>
 #include <linux/wait_bit.h>
+#include <linux/workqueue.h>
 
 #include "ctx.h"
+
+/*
+ * Runs callbacks for walks that must not be kept. They may wait for anything: so
+ * this queue has no part in freeing memory, and nothing else of ours waits in it.
+ */
+static struct workqueue_struct *ctx_callback_wq;
+
+int __init ctx_callback_init(void)
+{
+	ctx_callback_wq = alloc_workqueue("ctx_callback", WQ_UNBOUND, 0);
+	return ctx_callback_wq ? 0 : -ENOMEM;
+}
+
+void ctx_callback_exit(void)
+{
+	destroy_workqueue(ctx_callback_wq);
+}
 
 /**
  * ctx_hook_add - put a hook on the list of a context
@@ -41,37 +60,56 @@ bool ctx_hook_remove(struct ctx *ctx, struct ctx_hook *hook)
 
 /*
  * Takes the first hook of @ctx: a callback is off the list then, and an edge
- * stays until its child is finished, so that each walk comes by it.
+ * stays until its child is finished, so that each walk comes by it. The child of
+ * an edge is there, or is going: then its hook is passed by.
+ *
+ * Return: NULL where no hook is left; ERR_PTR(-EAGAIN) for one that was passed by
  */
 static struct ctx_hook *ctx_first_hook(struct ctx *ctx)
 {
 	struct ctx_hook *hook;
 
 	guard(spinlock_irq)(&ctx->lock);
-	for (;;) {
-		hook = hlist_entry_safe(ctx->hooks.first, struct ctx_hook, node);
-		if (!hook)
-			return NULL;
-		if (!hook->child) {
-			ctx_list_del(&hook->node);
-			container_of(hook, struct ctx_callback, hook)->runner = current;
-			return hook;
-		}
-		if (refcount_inc_not_zero(&hook->child->refs))
-			return hook;
-		/* Of a child that is being freed: few, CTX_PARENTS_MAX for each task that frees. */
-		ctx_list_del(&hook->node);
-	}
+	hook = hlist_entry_safe(ctx->hooks.first, struct ctx_hook, node);
+	if (!hook)
+		return NULL;
+	/* Model: ref_not_zero. */
+	if (hook->child && refcount_inc_not_zero(&hook->child->refs))
+		return hook;
+	ctx_list_del(&hook->node);
+	if (hook->child)
+		return ERR_PTR(-EAGAIN);
+	/* Model: callback_begun. Who finds it off the list, under this lock, waits for it. */
+	WRITE_ONCE(container_of(hook, struct ctx_callback, hook)->begun, true);
+	return hook;
+}
+
+static void ctx_callback_run(struct ctx_callback *callback)
+{
+	WRITE_ONCE(callback->runner, current);
+	callback->func(callback);
+	WRITE_ONCE(callback->runner, NULL);
+	/* Model: callback_release. Ends its life, as ctx_callback_remove() sees it. */
+	smp_store_release(&callback->begun, false);
+	/* Model: callback_mb. Pairs with that of prepare_to_wait() in wait_var_event(). */
+	smp_mb();
+	wake_up_var(&callback->begun);
+}
+
+static void ctx_callback_work(struct work_struct *work)
+{
+	ctx_callback_run(container_of(work, struct ctx_callback, work));
 }
 
 /**
  * ctx_next_hook - run callbacks up to the next edge
  * @ctx: cancelled
+ * @brief: leave them to a queue
  *
  * Context: process, no lock held
  * Return: the child at the edge, with a reference; NULL where no hook is left
  */
-struct ctx *ctx_next_hook(struct ctx *ctx)
+struct ctx *ctx_next_hook(struct ctx *ctx, bool brief)
 {
 	struct ctx_callback *callback;
 	struct ctx_hook *hook;
@@ -80,17 +118,18 @@ struct ctx *ctx_next_hook(struct ctx *ctx)
 	if (ctx_list_empty(&ctx->hooks))
 		return NULL;
 
-	while ((hook = ctx_first_hook(ctx)) && !hook->child) {
+	for (; (hook = ctx_first_hook(ctx)); cond_resched()) {
+		if (IS_ERR(hook))
+			continue;
+		if (hook->child)
+			return hook->child;
 		callback = container_of(hook, struct ctx_callback, hook);
-		callback->func(callback);
-		/* Model: callback_release. Ends its life, as ctx_callback_remove() sees it. */
-		smp_store_release(&callback->runner, NULL);
-		/* Model: callback_mb. Pairs with that of prepare_to_wait() in wait_var_event(). */
-		smp_mb();
-		wake_up_var(&callback->runner);
-		cond_resched();
+		if (brief)
+			queue_work(ctx_callback_wq, &callback->work);
+		else
+			ctx_callback_run(callback);
 	}
-	return hook ? hook->child : NULL;
+	return NULL;
 }
 
 /**
@@ -114,6 +153,8 @@ int ctx_callback_add(struct ctx *ctx, struct ctx_callback *callback, ctx_callbac
 	callback->hook = (struct ctx_hook) { };
 	callback->func = func;
 	callback->runner = NULL;
+	callback->begun = false;
+	INIT_WORK(&callback->work, ctx_callback_work);
 	if (ctx_hook_add(ctx, &callback->hook) || !ctx_hook_remove(ctx, &callback->hook))
 		return 0;
 	return ctx_err(ctx);
@@ -135,11 +176,11 @@ bool ctx_callback_remove(struct ctx *ctx, struct ctx_callback *callback)
 {
 	might_sleep();
 
-	if (ctx_hook_remove(ctx, &callback->hook))
+	if (ctx_hook_remove(ctx, &callback->hook) || cancel_work(&callback->work))
 		return true;
 	WARN_ON_ONCE(READ_ONCE(callback->runner) == current);
-	/* Model: callback_acquire. Pairs with the release in ctx_next_hook(). */
-	wait_var_event(&callback->runner, !smp_load_acquire(&callback->runner));
+	/* Model: callback_acquire. Pairs with the release in ctx_callback_run(). */
+	wait_var_event(&callback->begun, !smp_load_acquire(&callback->begun));
 	return false;
 }
 EXPORT_SYMBOL_GPL(ctx_callback_remove);

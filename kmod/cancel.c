@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Being cancelled, and telling whoever waits for it. The rules are in ctx.h.
+ * Being cancelled, which walk.c tells whoever waits for it. The rules are in ctx.h.
  */
 #include <linux/export.h>
-#include <linux/fs.h>
-#include <linux/poll.h>
-#include <linux/sched.h>
 
 #include "ctx.h"
 #include "trace.h"
@@ -14,29 +11,11 @@
 #define CTX_PATH	32
 
 /*
- * Gives @ctx the @origin of its parent, unless it has one. The parent's status
- * word is set.
- *
- * Return: the origin that it then has, the record of which may be read
- */
-static struct ctx *ctx_inherit(struct ctx *ctx, struct ctx *origin)
-{
-	/*
-	 * Model: once, inherit_release. Whoever finds @origin here finds it above,
-	 * too, and the record.
-	 */
-	if (!cmpxchg(&ctx->origin, NULL, origin))
-		return origin;
-	/* Model: inherit_acquire. A failed cmpxchg() orders only what depends on the value. */
-	return smp_load_acquire(&ctx->origin);
-}
-
-/*
  * Copies the origin of the nearest cancelled ancestor down to @ctx, parent
  * before child. The path can be as long as max_depth, and can only be climbed:
  * so each pass climbs it all and handles the CTX_PATH contexts at its top.
  */
-static struct ctx *ctx_copy_down(struct ctx *ctx)
+static noinline struct ctx *ctx_copy_down(struct ctx *ctx)
 {
 	struct ctx *path[CTX_PATH], *origin, *p;
 	unsigned int n, i;
@@ -68,12 +47,7 @@ static struct ctx *ctx_copy_down(struct ctx *ctx)
  */
 struct ctx *ctx_origin(struct ctx *ctx)
 {
-	struct ctx *p;
-
-	for (p = ctx; p; p = p->up)
-		if (unlikely(READ_ONCE(p->origin)))
-			return ctx_copy_down(ctx);
-	return NULL;
+	return ctx_is_cancelled(ctx) ? ctx_copy_down(ctx) : NULL;
 }
 
 /**
@@ -171,193 +145,30 @@ bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
 }
 
 /**
- * ctx_inherit_from - cancel a context with a further parent, but tell nobody yet
- * @ctx: the context
+ * ctx_inherit_over - cancel a context with a further parent, but tell nobody yet
+ * @ctx: the context; the caller has seen those above it by @up alive since it saw
+ *	@parent cancelled
  * @parent: a further parent, whose own @origin and status word are set
  *
  * Context: any with interrupts on, no context's lock held
  */
-void ctx_inherit_from(struct ctx *ctx, struct ctx *parent)
+void ctx_inherit_over(struct ctx *ctx, struct ctx *parent)
 {
-	/* Model: merge_look. Those above by @up may have been cancelled before. */
-	if (ctx_origin(ctx))
-		return;
-
 	guard(spinlock_irq)(ctx_outer_lock(ctx));
 	/* Model: merge_acquire. As in ctx_copy_down(). */
 	ctx_set_origin(ctx, smp_load_acquire(&parent->origin));
 }
 
 /**
- * ctx_tell - tell all that is at a context itself
- * @ctx: its own @origin is set
- *
- * Context: any, no context's lock held
- * Return: whether there was someone to tell
- */
-bool ctx_tell(struct ctx *ctx)
-{
-	bool any = false;
-
-	/* Model: told_acquire. Pairs with the release below. Who joined later saw @origin. */
-	if (smp_load_acquire(&ctx->told))
-		return false;
-
-	/*
-	 * Model: tell_mb. Pairs with those of ctx_poll(), ctx_join(), prepare_to_wait().
-	 * Also for the children, which ctx_has_someone_to_tell() looks at next: who
-	 * joins one looks up to here after joining.
-	 */
-	smp_mb();
-	if (READ_ONCE(ctx->joined)) {
-		any = true;
-		ctx_status_set(ctx);
-	}
-	/* An empty queue: who joins it now looks at @origin after that (poll_mb, tell_mb). */
-	if (waitqueue_active(&ctx->wait)) {
-		any = true;
-		__wake_up(&ctx->wait, TASK_NORMAL, 0, /* exclusive waiters, too */
-			  poll_to_key(EPOLLIN | EPOLLRDNORM));
-	}
-	if (READ_ONCE(ctx->joined))
-		kill_fasync(&ctx->fasync, SIGIO, POLL_IN);
-	/* Model: told_release. Pairs with the acquire above. */
-	smp_store_release(&ctx->told, true);
-	return any;
-}
-
-/*
- * Whether a walk must go to @child, the @origin of which is set. Who joins later
- * looks, after joining, at the @origin of the context from which the walk came
- * down, where ctx_tell() has passed a barrier: so there is none here.
- */
-static bool ctx_has_someone_to_tell(struct ctx *child)
-{
-	/* No lock for it: see above. */
-	return waitqueue_active(&child->wait) || !ctx_list_empty(&child->children) ||
-	       READ_ONCE(child->joined);
-}
-
-/*
- * Marks children of @ctx, which is cancelled, and drops those that have nobody
- * to tell and no children of their own, until it finds one that has. @done is
- * one that the walk has finished, or NULL. Adds to @reached how many it dropped.
- *
- * Return: that child, with a reference; NULL where all children are done with;
- *	ERR_PTR(-EAGAIN) after CTX_BATCH of them
- */
-static struct ctx *ctx_mark_children(struct ctx *ctx, struct ctx *done, unsigned long *reached)
-{
-	/* Model: walk_acquire. What is passed on may be read by whoever gets it from there. */
-	struct ctx *origin = smp_load_acquire(&ctx->origin);
-	unsigned int n;
-
-	guard(spinlock_irq)(&ctx->lock);
-	/* Model: list_last. All of @done was told before. */
-	if (done)
-		ctx_list_del(&done->sibling);
-	for (n = 0; n < CTX_BATCH; n++, ++*reached) {
-		struct ctx *child = hlist_entry_safe(ctx->children.first, struct ctx, sibling);
-
-		if (!child)
-			return NULL;
-		ctx_inherit(child, origin);
-		/* Model: ref_not_zero. */
-		if (ctx_has_someone_to_tell(child) && refcount_inc_not_zero(&child->refs))
-			return child;
-		/* It has nobody to tell, or lost its last reference and is going. */
-		ctx_list_del(&child->sibling);
-	}
-	return ERR_PTR(-EAGAIN);
-}
-
-/**
- * ctx_wake_subtree - tell whoever waits on a context or on any below it
- * @top: its own @origin is set
- *
- * When it returns all of them have been told, by this walk or by another.
- *
- * Context: process, no lock held; can be preempted anywhere but in a batch
- */
-void ctx_wake_subtree(struct ctx *top)
-{
-	u64 start = trace_ctx_wake_enabled() ? ktime_get_ns() : 0;
-	struct ctx *cur = ctx_get(top), *done = NULL, *next;
-	struct ctx *via = NULL, *crossed = NULL;
-	unsigned long reached = 1, woken;
-
-	might_sleep();
-
-	woken = ctx_tell(top);
-	for (;;) {
-		cond_resched();
-		next = ctx_mark_children(cur, done, &reached);
-		if (done)
-			ctx_put(done);
-		done = NULL;
-		if (IS_ERR(next))
-			continue;
-		if (!next) {
-			next = ctx_next_hook(cur);
-			if (next)
-				ctx_inherit_from(next, cur);
-		}
-		if (next) {
-			woken += ctx_tell(next);
-			if (next->merge) {
-				if (via)
-					ctx_put(via);
-				via = cur;
-				crossed = next;
-			} else {
-				/* Not the last one: @next holds its parent. */
-				refcount_dec(&cur->refs);
-			}
-			cur = next;
-			continue;
-		}
-		if (cur == top)
-			break;
-		reached++;
-		done = cur;
-		if (!cur->merge) {
-			/* Model: walk_ref. */
-			cur = ctx_get(cur->up);
-			continue;
-		}
-		/* It does not show by which parent we came. */
-		ctx_unlink(cur);
-		if (via && cur == crossed) {
-			cur = via;
-			via = NULL;
-		} else {
-			cur = ctx_get(top);
-		}
-		ctx_put(done);
-		done = NULL;
-	}
-	if (via)
-		ctx_put(via);
-	ctx_unlink(top);
-	if (start)
-		trace_ctx_wake(top, reached, woken, ktime_get_ns() - start);
-	ctx_put(top);
-}
-
-/**
- * ctx_cancel - cancel a context and tell all that this reaches
+ * ctx_inherit_from - likewise, whatever is above the context
  * @ctx: the context
- * @err: ECANCELED or ETIMEDOUT
- * @cause: over 0
- * @message: NULL, or the context's from now on where this returns true
+ * @parent: as ctx_inherit_over()
  *
- * Context: process, no lock held
- * Return: whether this call cancelled it. All have been told in either case.
+ * Context: any with interrupts on, no context's lock held
  */
-bool ctx_cancel(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
+void ctx_inherit_from(struct ctx *ctx, struct ctx *parent)
 {
-	bool won = ctx_mark(ctx, err, cause, message);
-
-	ctx_wake_subtree(ctx);
-	return won;
+	/* Model: merge_look. Those above by @up may have been cancelled before. */
+	if (!ctx_origin(ctx))
+		ctx_inherit_over(ctx, parent);
 }

@@ -7,6 +7,7 @@
 #define _CTX_COMPAT_H
 
 #include <linux/cleanup.h>
+#include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/uaccess.h>
@@ -44,5 +45,17 @@ static inline int copy_struct_to_user(void __user *dst, size_t usize,
 	return 0;
 }
 #endif
+
+/* Whom a descriptor's signals go to, as F_SETOWN set it. */
+static inline enum pid_type file_owner_type(const struct file *file)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return READ_ONCE(file->f_owner.pid_type);
+#else
+	const struct fown_struct *owner = file_f_owner(file);
+
+	return owner ? READ_ONCE(owner->pid_type) : PIDTYPE_PID;
+#endif
+}
 
 #endif /* _CTX_COMPAT_H */

@@ -32,10 +32,10 @@
  * Telling
  * =======
  * What remains of a cancellation is to tell the subtree: set status words, wake
- * waiters, send signals, run callbacks. ctx_wake_subtree() does it in process
- * context: parent before child, one context at a time, with nothing held but a
- * reference on the one it stands at. It leaves a finished context by taking it
- * off the lists of its parents. That makes
+ * waiters, send signals, run callbacks. ctx_walk() does it in process context:
+ * parent before child, one context at a time, with nothing held but a reference
+ * on the one it stands at. It leaves a finished context by taking it off the
+ * lists of its parents. That makes
  *
  *   a context is on its parents' lists until all of its subtree was told
  *
@@ -43,16 +43,25 @@
  * child, again and again, until the lists are empty, and then knows that all of
  * it was told, by whomever. Whatever takes CTX_IOC_CANCEL walks, also where it
  * came too late to cancel: so its return always means that everyone was woken.
- * The walk ends because nothing is put on the lists of a cancelled context.
+ *
+ * A walk can stop anywhere and begin anew at its top: what was finished is on no
+ * list any more, and so is not come by again. So a task that must not be delayed,
+ * because it exits or is being killed, tells CTX_BATCH contexts and leaves the rest to
+ * the queue (queue.c), which gives each user a turn. A deadline's timer (clock.c), a
+ * kernel thread, and whoever closes what another user made tell what is at the context
+ * itself, where that is little.
+ *
+ * The walk ends because nothing is put on the lists of a cancelled context; and
+ * below one that a cancellation has yet to reach over an edge, nothing is put
+ * either, because whoever would looks up all ways and passes it on (ctx_settle()).
  *
  * The word that a context's status page shows is set before any child inherits
  * its @origin: so it is never seen alive after a child of it was seen cancelled.
  *
- * From a finished context the walk goes up to its parent. A context with several
- * does not show by which of them the walk came. The walk remembers that of the
- * last such context, which is enough but where they are nested: from there it
- * begins anew at its top. What was finished is on no list any more, so this costs
- * but the way down.
+ * From a finished context the walk goes up to its parent: @up, or where it came by
+ * an edge the parent at that edge. It remembers the edges on its way, of which
+ * there are CTX_CHAIN_MAX at most: so it costs what the contexts cost, whatever
+ * their shape.
  *
  * Nothing is lost although neither side takes the other's lock:
  *
@@ -66,7 +75,7 @@
  * child on the list of a context, because whoever waits on the child looks at
  * the parent's @origin after that; and for status pages, signals, callbacks and
  * edges, which set @joined, pass a barrier and look at @origin (ctx_join()). Of
- * callbacks a walk can only know that they were begun: another may be running one.
+ * callbacks and signals a walk can only know that they were begun: another may be at one.
  *
  * Locks
  * =====
@@ -79,21 +88,28 @@
  * cancellation, a new deadline and the end of a child are one critical section
  * each, and the number of children that are alive is exact.
  *
- * ctx->wait.lock is taken with no lock of ours held.
+ * ctx->wait.lock is taken with no lock of ours held. The lock of a clock (clock.c)
+ * is taken within an outer lock, that of the queue (queue.c) within none; nothing is
+ * taken within those but what the kernel's timers and wake-ups need. A user has a
+ * lock: where his contexts are nearly as many as he may have, they are summed up and
+ * counted under it (user.c).
  *
- * Under a lock there is no loop but that over CTX_BATCH children, and over hooks
- * of children that other tasks are freeing just now.
+ * Under a lock there is no loop but over CTX_BATCH children, waiters or signals.
  *
  * Life
  * ====
  * A reference on a context is held by each file, each child and each child over
- * a further edge, each walk for as long as it stands there, the work of an
- * expired deadline, and whoever got one from ctx_from_fd(). Ancestors are thus
+ * a further edge, each walk for as long as it stands there, the queue, and whoever
+ * got one from ctx_from_fd(). Ancestors are thus
  * always there to be looked at, without a lock. The lists of children and hooks
  * hold none: the last ctx_put() takes the context off them, under the parents'
  * locks, before it frees, and a walk that finds a child there whose references
- * are gone passes it by. The timer holds none either: the last ctx_put() stops
- * it.
+ * are gone passes it by. The queue of deadlines holds none either, and is handled
+ * likewise: the last ctx_put() takes the deadline off it. What a soft interrupt has
+ * a reference on is let go of by ctx_put_any(), which leaves the last one to the queue.
+ *
+ * A user (user.c) is there for as long as it has contexts: each holds it, or holds a
+ * parent of the same user. It counts them until their memory is free.
  *
  * The writable file of a context is one: only CTX_IOC_CREATE opens writable, and
  * an anonymous inode cannot be opened again. Its release is the owner's end.
@@ -103,14 +119,19 @@
 
 #include <linux/ctx.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/percpu_counter.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/timerqueue.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 
 #include "compat.h"
 
+struct ctx_clocks;
 struct ctx_deadline;
 struct ctx_merge;
 struct ctx_values;
@@ -118,8 +139,19 @@ struct fasync_struct;
 struct seq_file;
 struct vm_area_struct;
 
-/* Children that a walk handles before it lets go of the lock. */
+/* What is done at once: before a lock is let go of, in one interrupt, by a task in a hurry. */
 #define CTX_BATCH	64
+
+/* Different ways up from a context, and edges to further parents on one of them */
+#define CTX_WAYS_MAX	1024
+#define CTX_CHAIN_MAX	16
+
+/* Bytes that count as a context: what a plain one takes with its descriptor */
+#define CTX_COST	640
+/* Bytes of values or edges that it may have besides; for more it counts as several */
+#define CTX_SPARE	192
+/* What one counts as at most: all its values, of CTX_VALUE_MAX, and a page of 64 KiB */
+#define CTX_COUNT_MAX	320
 
 /**
  * struct ctx_message - what a cancellation says to people
@@ -132,13 +164,62 @@ struct ctx_message {
 };
 
 /**
+ * struct ctx_wake - which waiters of a queue are to be woken
+ * @from: stands before the first of them; in no list before the first call
+ * @to: stands behind the last of them; in no list where all can be woken in one go
+ */
+struct ctx_wake {
+	wait_queue_entry_t	from;
+	wait_queue_entry_t	to;
+};
+
+/**
+ * struct ctx_user - what a user has, and what is to be done for him
+ * @uid: never changes
+ * @refs: of contexts that do not hold a parent of the same user, pages, signals, a place
+ *	on the list of turns; see user.c
+ * @rcu: for kfree_rcu()
+ * @count: of contexts, see ctx_user_charge()
+ * @lock: held to count near the limit
+ * @clocks: NULL until there is a deadline; set once
+ * @turn: among those who have something in the queue; the queue's lock, as all below
+ * @late: clocks that are behind
+ * @signals: that are to be sent
+ * @first: contexts that are to be told or freed, by @next
+ * @last: where the next one goes
+ * @waking: a context not all waiters of which were woken, a reference, or NULL; the
+ *	queue's alone
+ * @wake: which of them are left; the queue's alone
+ */
+struct ctx_user {
+	kuid_t			uid;
+	refcount_t		refs;
+	struct rcu_head		rcu;
+	struct percpu_counter	count;
+	spinlock_t		lock;	/* to count near the limit */
+	struct ctx_clocks __percpu *clocks;
+
+	struct list_head	turn;
+	struct list_head	late;
+	struct list_head	signals;
+	struct ctx		*first;
+	struct ctx		**last;
+	struct ctx		*waking;
+	struct ctx_wake		wake;
+};
+
+/**
  * struct ctx - a cancellation context
  * @up: never changes; whose cancellation reaches this one: @parent, but NULL for
  *	CTX_CREATE_WITHOUT_CANCEL
  * @origin: the context whose cancellation reached this one; set once, cmpxchg()
  * @id: never changes; over 0, and 0 for the background
+ * @user: never changes; whose it is
  * @depth: never changes; 0 for a root
+ * @ways: never changes; different ways up, CTX_WAYS_MAX at most
+ * @chain: never changes; edges to further parents in a row, CTX_CHAIN_MAX at most
  * @flags: never change; CTX_CREATE_*
+ * @count: contexts that it counts as; changes with @status alone
  * @wait: whoever waits for the cancellation
  * @parent: never changes, a reference; NULL for a root
  * @name: never changes; NULL where there is none
@@ -154,9 +235,10 @@ struct ctx_message {
  * @counted: in @parent's @nr_children or @nr_kept; the outer lock
  * @joined: set, for ever, once there was anything but waiters to tell
  * @told: set, for ever, once all was told but children and hooks
+ * @queued: to be told by the queue; the queue's lock
  * @born: never changes; whole seconds of CLOCK_MONOTONIC
- * @seen: the last search for a deadline that came by; ctx_merge_mutex
- * @fasync: whom to signal
+ * @next: in the queue; its lock. Without references: whoever frees it
+ * @signals: descriptors with O_ASYNC; @lock
  * @status: the page that mmap shows; NULL until then, and set once
  * @deadline: NULL until there is one for the first time; set once
  * @err: of the cancellation that began here, and nothing where none did; the
@@ -169,8 +251,11 @@ struct ctx {
 	struct ctx		*up;
 	struct ctx		*origin;
 	u64			id;
-	u32			depth;
-	u32			flags;
+	u16			depth;
+	u16			ways;
+	u8			chain;
+	u8			flags;
+	u16			count;
 	wait_queue_head_t	wait;
 	struct ctx		*parent;
 
@@ -184,13 +269,15 @@ struct ctx {
 	bool			counted;
 	bool			joined;
 	bool			told;
+	bool			queued;
 	u32			born;
-	u64			seen;
+	struct ctx_user		*user;
+	struct ctx		*next;
 
 	char			*name;
 	struct ctx_values	*values;
 	struct ctx_merge	*merge;
-	struct fasync_struct	*fasync;
+	struct hlist_head	signals;
 	struct ctx_status	*status;
 	struct ctx_deadline	*deadline;
 
@@ -213,6 +300,15 @@ static inline u32 ctx_seconds(void)
 	return data_race(ktime_get_seconds());
 }
 
+/* user.c: users, and what they may have */
+void ctx_user_init(void);
+void ctx_user_exit(void);
+void ctx_user_each(void (*func)(struct ctx_user *user));
+struct ctx_user *ctx_user_get(struct ctx_user *near);
+void ctx_user_put(struct ctx_user *user);
+int ctx_user_charge(struct ctx_user *user, unsigned int n);
+void ctx_user_uncharge(struct ctx_user *user, unsigned int n);
+
 /* tree.c: the life of a context and its place in the tree */
 extern struct ctx *ctx_background;
 
@@ -223,6 +319,9 @@ struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name);
 void ctx_link(struct ctx *ctx);
 void ctx_unlink(struct ctx *ctx);
 void ctx_uncount(struct ctx *ctx);
+void ctx_free_dead(struct ctx *ctx, unsigned int few);
+int ctx_charge(struct ctx *ctx, unsigned int n);
+int ctx_charge_bytes(struct ctx *ctx, size_t size);
 
 /*
  * Takes a child or a hook off its list, as hlist_del_init() does. Who finds the list
@@ -248,41 +347,139 @@ static inline bool ctx_list_empty(const struct hlist_head *list)
 	return !smp_load_acquire(&list->first);
 }
 
-/* cancel.c: being cancelled, and telling whoever waits for it */
+/* cancel.c: being cancelled */
 struct ctx *ctx_origin(struct ctx *ctx);
 bool ctx_join(struct ctx *ctx);
 void ctx_inherit_from(struct ctx *ctx, struct ctx *parent);
+void ctx_inherit_over(struct ctx *ctx, struct ctx *parent);
 bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
 bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
-bool ctx_cancel(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
-bool ctx_tell(struct ctx *ctx);
+
+/**
+ * ctx_is_cancelled - whether a context is cancelled, for those who tell nobody
+ * @ctx: the context
+ *
+ * Context: any
+ */
+static inline bool ctx_is_cancelled(const struct ctx *ctx)
+{
+	for (; ctx; ctx = ctx->up)
+		if (unlikely(READ_ONCE(ctx->origin)))
+			return true;
+	return false;
+}
+
+/**
+ * ctx_inherit - give a context the origin of its parent, unless it has one
+ * @ctx: the context
+ * @origin: its parent's, whose status word is set
+ *
+ * Context: any
+ * Return: the origin that it then has, the record of which may be read
+ */
+static inline struct ctx *ctx_inherit(struct ctx *ctx, struct ctx *origin)
+{
+	/*
+	 * Model: once, inherit_release. Whoever finds @origin here finds it above,
+	 * too, and the record.
+	 */
+	if (!cmpxchg(&ctx->origin, NULL, origin))
+		return origin;
+	/* Model: inherit_acquire. A failed cmpxchg() orders only what depends on the value. */
+	return smp_load_acquire(&ctx->origin);
+}
+
+/* walk.c: telling whoever waits for it */
+bool ctx_is_hurried(void);
+bool ctx_is_strange(const struct ctx *ctx);
+bool ctx_tell_briefly(struct ctx *ctx);
+void ctx_wake_init(struct ctx_wake *wake);
+bool ctx_walk(struct ctx *top, unsigned long *budget, struct ctx_user *user);
+void ctx_walk_resume(struct ctx_user *user, unsigned long *budget);
 void ctx_wake_subtree(struct ctx *top);
+void ctx_wake_later(struct ctx *top);
+bool ctx_cancel(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
+
+/* queue.c: what is left to tell and to free when nobody waits for it */
+struct ctx_clock;
+struct ctx_signal;
+
+int ctx_queue_init(void);
+void ctx_queue_drain(void);
+void ctx_queue_exit(void);
+void ctx_queue(struct ctx *ctx);
+void ctx_queue_dead(struct ctx *dead);
+void ctx_queue_clock(struct ctx_clock *clock);
+void ctx_queue_signal(struct ctx_signal *signal);
+bool ctx_unqueue_signal(struct ctx_signal *signal);
+void ctx_put_any(struct ctx *ctx);
 
 /* callback.c: the hooks that a walk comes by */
+int ctx_callback_init(void);
+void ctx_callback_exit(void);
 bool ctx_hook_add(struct ctx *ctx, struct ctx_hook *hook);
 bool ctx_hook_remove(struct ctx *ctx, struct ctx_hook *hook);
-struct ctx *ctx_next_hook(struct ctx *ctx);
+struct ctx *ctx_next_hook(struct ctx *ctx, bool brief);
+
+/* signal.c: O_ASYNC */
+
+/**
+ * struct ctx_signal - that a descriptor is to be signalled
+ * @node: on its context's @signals; the context's lock, as @sent
+ * @sent: or is being sent
+ * @group: it is to a process group, or was when it was to be sent
+ * @holds_user: @user is a reference
+ * @refs: of the context's list, the queue, whoever sends it
+ * @file: whose it is; is there as long as @node is on the list, for its end takes it off
+ * @list: what kill_fasync() goes through: this one, until the descriptor is closed
+ * @user: who asked for it
+ * @queue: on @user's @signals; the queue's lock
+ * @off: not to be queued any more; the queue's lock
+ */
+struct ctx_signal {
+	struct hlist_node	node;
+	bool			sent;
+	bool			group;
+	bool			holds_user;
+	refcount_t		refs;
+	struct file		*file;
+	struct fasync_struct	*list;
+	struct ctx_user		*user;
+	struct list_head	queue;
+	bool			off;
+};
+
+/* Whether there are any, as far as is seen without the lock of @ctx. */
+static inline bool ctx_has_signals(const struct ctx *ctx)
+{
+	return READ_ONCE(ctx->signals.first);
+}
+
+int ctx_signal_fasync(int fd, struct file *file, int on);
+void ctx_signal_put(struct ctx_signal *signal);
+void ctx_signal_send(struct ctx_signal *signal);
+unsigned int ctx_signal_all(struct ctx *ctx);
 
 /* merge.c: further parents */
 
 /**
  * struct ctx_edge - that a context is the child of a further parent
  * @hook: on the parent's @hooks, with the child
- * @parent: a reference
+ * @parent: held by this edge, or by another of the child
+ * @holds: whether by this one
  */
 struct ctx_edge {
 	struct ctx_hook		hook;
 	struct ctx		*parent;
+	bool			holds;
 };
 
 /**
  * struct ctx_merge - the edges of a context to its further parents
- * @next: still to be searched; ctx_merge_mutex
  * @nr: edges
  * @edges: never change but for their hooks
  */
 struct ctx_merge {
-	struct ctx_merge	*next;
 	unsigned int		nr;
 	struct ctx_edge		edges[];
 };
@@ -290,7 +487,23 @@ struct ctx_merge {
 int ctx_merge_read(struct ctx *ctx, const struct ctx_create_args *args);
 void ctx_merge_link(struct ctx *ctx);
 void ctx_merge_unlink(struct ctx *ctx);
+void ctx_settle_all(struct ctx *ctx);
 int ctx_merge_earliest(struct ctx *ctx, ktime_t *earliest);
+
+/**
+ * ctx_settle - pass cancellations on to a context and all above it
+ * @ctx: the context
+ *
+ * A cancellation passes an edge to a further parent when its walk comes there. Where
+ * something is to be added below, it is not waited for: else a walk could be fed.
+ *
+ * Context: process, no lock held, may sleep
+ */
+static inline void ctx_settle(struct ctx *ctx)
+{
+	if (unlikely(ctx->chain))
+		ctx_settle_all(ctx);
+}
 
 /* values.c */
 int ctx_values_read(struct ctx *ctx, const struct ctx_create_args *args);
@@ -321,9 +534,24 @@ static inline ktime_t ctx_earlier(ktime_t a, ktime_t b)
 	return min(a, b);
 }
 
+/**
+ * struct ctx_deadline - a context's own deadline
+ * @node: on @clock's queue; its lock
+ * @ctx: whose it is; no reference
+ * @clock: on the queue of which it was put last, or NULL; the outer lock of @ctx
+ * @when: the outer lock of @ctx
+ */
+struct ctx_deadline {
+	struct timerqueue_node	node;
+	struct ctx		*ctx;
+	struct ctx_clock	*clock;
+	struct ctx_when		when;
+};
+
 int ctx_deadline_init(void);
-void ctx_deadline_drain(void);
 void ctx_deadline_exit(void);
+ktime_t ctx_now(clockid_t clock);
+void ctx_deadline_strike(struct ctx *ctx);
 int ctx_when_read(struct ctx_when *when, u64 deadline, s32 clockid, bool timeout);
 int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when);
 int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when);
@@ -332,10 +560,42 @@ ktime_t ctx_deadline_own(struct ctx *ctx);
 int ctx_deadline_earliest(struct ctx *ctx, ktime_t *earliest);
 u64 ctx_time_for_caller(ktime_t mono);
 
+/* clock.c: the timers of a user's deadlines */
+
+/**
+ * struct ctx_clock - the deadlines of a user on one clock, set on one processor
+ * @lock: protects @queue, @behind and the start of @timer; within an outer lock
+ * @id: never changes
+ * @behind: more is due than an interrupt may handle: ctx_clock_run() is to be called
+ * @queue: deadlines
+ * @timer: for the first of them, or earlier
+ * @user: never changes; whose
+ * @late: on @user's @late; the queue's lock
+ */
+struct ctx_clock {
+	spinlock_t		lock;	/* of the queue and the timer */
+	clockid_t		id;
+	bool			behind;
+	struct timerqueue_head	queue;
+	struct hrtimer		timer;
+	struct ctx_user		*user;
+	struct list_head	late;
+};
+
+int ctx_clocks_prepare(struct ctx_user *user);
+void ctx_clocks_stop(void);
+void ctx_clocks_free(struct ctx_user *user);
+void ctx_clock_add(struct ctx_deadline *dl, struct ctx_user *user);
+void ctx_clock_remove(struct ctx_deadline *dl);
+bool ctx_clock_has(struct ctx_deadline *dl);
+bool ctx_clock_run(struct ctx_clock *clock);
+
 /* file.c: descriptors */
 extern const struct file_operations ctx_dev_fops;
 
 bool ctx_file_writable(const struct file *file);
+bool ctx_file_watch_only(const struct file *file);
+struct ctx *ctx_parent_from_fd(int fd);
 int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep);
 
 /* ioctl.c */

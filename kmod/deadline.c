@@ -1,81 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Deadlines: clocks, time namespaces and timers. The rules are in ctx.h.
- *
- * A context has a timer for its own deadline alone. What it inherits reaches it
- * as the ancestor's cancellation, and is looked up where somebody asks.
+ * Deadlines, as callers give and see them and as a context has one. What a
+ * context inherits reaches it as the ancestor's cancellation, and is looked up
+ * where somebody asks. Their timers are in clock.c.
  */
-#include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/nsproxy.h>
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
-#include <linux/workqueue.h>
 
 #include "ctx.h"
 #include "trace.h"
 
-/**
- * struct ctx_deadline - a context's own deadline
- * @timer: runs ctx_deadline_expired()
- * @work: does after that what would take too long for a timer
- * @ctx: whose it is; no reference
- * @when: the outer lock of @ctx
- * @struck: whether @work is to cancel; the outer lock of @ctx
- */
-struct ctx_deadline {
-	struct hrtimer		timer;
-	struct work_struct	work;
-	struct ctx		*ctx;
-	struct ctx_when		when;
-	bool			struck;
-};
-
-/* Ancestors that a timer may look at; deeper contexts are left to a work. */
-#define CTX_SHALLOW	32
-
 static struct kmem_cache *ctx_deadline_cache;
-static struct workqueue_struct *ctx_deadline_wq;
-/* Works that are queued or run, or about to be: each holds its context. */
-static atomic_t ctx_deadline_works = ATOMIC_INIT(0);
 
 int __init ctx_deadline_init(void)
 {
 	ctx_deadline_cache = KMEM_CACHE(ctx_deadline, SLAB_ACCOUNT);
-	if (!ctx_deadline_cache)
-		return -ENOMEM;
-
-	/* A cancellation must not wait for memory: hence a rescuer. */
-	ctx_deadline_wq = alloc_workqueue("ctx_deadline", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!ctx_deadline_wq) {
-		kmem_cache_destroy(ctx_deadline_cache);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-/**
- * ctx_deadline_drain - wait until no deadline's work holds a context
- *
- * Such a context's ancestors may have timers, which may queue further works
- * until it is gone: so one flush may not be enough.
- *
- * Context: process; no context has a descriptor any more
- */
-void ctx_deadline_drain(void)
-{
-	/* Model: works_acquire. Pairs with the release in ctx_deadline_work(). */
-	while (atomic_read_acquire(&ctx_deadline_works))
-		flush_workqueue(ctx_deadline_wq);
+	return ctx_deadline_cache ? 0 : -ENOMEM;
 }
 
 void ctx_deadline_exit(void)
 {
-	destroy_workqueue(ctx_deadline_wq);
 	kmem_cache_destroy(ctx_deadline_cache);
 }
 
-static ktime_t ctx_now(clockid_t clock)
+/* Time on one of the three clocks */
+ktime_t ctx_now(clockid_t clock)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
@@ -177,75 +128,39 @@ static ktime_t ctx_when_mono(const struct ctx_when *when)
 	}
 }
 
-static void ctx_deadline_work(struct work_struct *work)
-{
-	struct ctx *ctx = container_of(work, struct ctx_deadline, work)->ctx;
-
-	ctx_cancel(ctx, ETIMEDOUT, ETIMEDOUT, NULL);
-	ctx_put(ctx);
-	/* Model: works_release. Pairs with ctx_deadline_drain(): all is freed before. */
-	(void)atomic_fetch_dec_release(&ctx_deadline_works);
-}
-
-/* A context strikes once, and so is queued once. */
-static void ctx_deadline_queue(struct ctx_deadline *dl)
-{
-	atomic_inc(&ctx_deadline_works);
-	/*
-	 * Model: works_mb. Counted first: from the reference on, ctx_deadline_drain() must wait.
-	 * Pairs with what orders the removal of the module after the ctx_put()
-	 * that found the reference.
-	 */
-	smp_mb__after_atomic();
-	if (refcount_inc_not_zero(&dl->ctx->refs))
-		queue_work(ctx_deadline_wq, &dl->work);
-	else
-		atomic_dec(&ctx_deadline_works);
-}
-
-/*
- * Leaves the cancellation to the work, where it might take long: where the way to
- * the root is, or there may be a process group to signal. From now on no
- * CTX_IOC_SET_DEADLINE can prevent it.
+/**
+ * ctx_deadline_strike - cancel a context the deadline of which has passed
+ * @ctx: a reference, which this takes over
+ *
+ * What is short to tell is told here, the rest is left to the queue.
+ *
+ * Context: process or soft interrupt, no context's lock held
  */
-static void ctx_deadline_defer(struct ctx_deadline *dl)
+void ctx_deadline_strike(struct ctx *ctx)
 {
-	scoped_guard(spinlock_irq, ctx_outer_lock(dl->ctx)) {
-		if (READ_ONCE(dl->ctx->origin))
-			return;
-		dl->struck = true;
-	}
-	ctx_deadline_queue(dl);
-}
+	struct ctx_deadline *dl = ctx->deadline;
+	bool struck = false;
 
-/*
- * A soft timer, so that many deadlines at one instant keep no interrupt waiting.
- * The context is there, reference or not, because the last ctx_put() waits for
- * its timer. When this has run it is cancelled, or @struck is set.
- */
-static enum hrtimer_restart ctx_deadline_expired(struct hrtimer *timer)
-{
-	struct ctx_deadline *dl = container_of(timer, struct ctx_deadline, timer);
-	struct ctx *ctx = dl->ctx;
-	bool woken;
-
-	if (ctx->depth > CTX_SHALLOW || READ_ONCE(ctx->joined)) {
-		ctx_deadline_defer(dl);
-		return HRTIMER_NORESTART;
+	/* Model: strike_look. Nothing is copied down: that might take long, and tells nobody. */
+	if (!ctx_is_cancelled(ctx)) {
+		guard(spinlock_irqsave)(ctx_outer_lock(ctx));
+		/* Model: due_look. It may have been moved since the clock let go of it. */
+		if (dl->when.at && !ctx_clock_has(dl))
+			struck = ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL);
 	}
-	if (!ctx_mark(ctx, ETIMEDOUT, ETIMEDOUT, NULL))
-		return HRTIMER_NORESTART;
-
-	woken = ctx_tell(ctx);
-	if (!ctx_list_empty(&ctx->children) || !ctx_list_empty(&ctx->hooks)) {
-		ctx_deadline_queue(dl);
-		return HRTIMER_NORESTART;
+	if (!struck) {
+		ctx_put_any(ctx);
+		return;
 	}
-	/* With none of them now, it will have none that a walk must see. */
+	if (!ctx_tell_briefly(ctx)) {
+		ctx_queue(ctx);
+		return;
+	}
+	/* With nobody below it now, it will have none that a walk must see. */
 	ctx_unlink(ctx);
 	if (trace_ctx_wake_enabled())
-		trace_ctx_wake(ctx, 1, woken, ktime_get_ns() - ktime_to_ns(ctx->cancelled_at));
-	return HRTIMER_NORESTART;
+		trace_ctx_wake(ctx, 1, 1, ktime_get_ns() - ktime_to_ns(ctx->cancelled_at));
+	ctx_put_any(ctx);
 }
 
 /**
@@ -258,15 +173,21 @@ static enum hrtimer_restart ctx_deadline_expired(struct hrtimer *timer)
 int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when)
 {
 	struct ctx_deadline *dl;
+	int ret;
 
-	if (!when->at || READ_ONCE(ctx->deadline))
+	if (!when->at)
+		return 0;
+	/* Model: deadline_acquire. Who finds it finds @clocks of the user, too. */
+	if (smp_load_acquire(&ctx->deadline))
 		return 0;
 
+	ret = ctx_clocks_prepare(ctx->user);
+	if (ret)
+		return ret;
 	dl = kmem_cache_zalloc(ctx_deadline_cache, GFP_KERNEL);
 	if (!dl)
 		return -ENOMEM;
-	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS_SOFT);
-	INIT_WORK(&dl->work, ctx_deadline_work);
+	timerqueue_init(&dl->node);
 	dl->ctx = ctx;
 
 	/* Model: deadline_release. Pairs with the address dependency of whoever reads it. */
@@ -275,10 +196,7 @@ int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when)
 	return 0;
 }
 
-/*
- * Return: 0; 1 where @when has passed and this call has cancelled @ctx;
- *	-ECANCELED; -EAGAIN where the old deadline is striking just now
- */
+/* Return: 0; 1 where @when has passed and this call has cancelled @ctx; -ECANCELED */
 static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
 				const struct ctx_when *when)
 {
@@ -286,32 +204,21 @@ static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
 		return -ECANCELED;
 
 	guard(spinlock_irq)(ctx_outer_lock(ctx));
+	/*
+	 * Model: deadline_look. A deadline strikes under this lock: so the old one has, or
+	 * will not any more.
+	 */
 	if (READ_ONCE(ctx->origin))
 		return -ECANCELED;
 	if (!dl)
 		return 0;
-	/* Model: struck_look. */
-	if (dl->struck || hrtimer_try_to_cancel(&dl->timer) < 0)
-		return -EAGAIN;
-	/*
-	 * Model: deadline_look. Until now it may have run, and given @ctx the origin of
-	 * an ancestor without the lock.
-	 */
-	if (READ_ONCE(ctx->origin))
-		return -ECANCELED;
-
+	ctx_clock_remove(dl);
 	dl->when = *when;
 	if (!when->at)
 		return 0;
 	if (when->at <= ctx_now(when->clock))
 		return ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL) ? 1 : -ECANCELED;
-
-	/*
-	 * Anew, because the clock may be another. Nobody waits for the timer to
-	 * end: it would have been running, and have left @ctx cancelled or @struck.
-	 */
-	hrtimer_setup(&dl->timer, ctx_deadline_expired, when->clock, HRTIMER_MODE_ABS_SOFT);
-	hrtimer_start(&dl->timer, when->at, HRTIMER_MODE_ABS_SOFT);
+	ctx_clock_add(dl, ctx->user);
 	return 0;
 }
 
@@ -328,35 +235,25 @@ static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
  */
 int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when)
 {
-	struct ctx_deadline *dl = READ_ONCE(ctx->deadline);
-	int ret;
+	int ret = ctx_deadline_try_set(ctx, READ_ONCE(ctx->deadline), when);
 
-	ret = ctx_deadline_try_set(ctx, dl, when);
-	if (ret == 1) {
-		ctx_wake_subtree(ctx);
-		return 0;
-	}
-	if (ret == -EAGAIN) {
-		/* @ctx is cancelled once the timer has run, and the work where that left it. */
-		hrtimer_cancel(&dl->timer);
-		if (READ_ONCE(dl->struck))
-			flush_work(&dl->work);
-		return -ECANCELED;
-	}
-	return ret;
+	if (ret != 1)
+		return ret;
+	ctx_wake_subtree(ctx);
+	return 0;
 }
 
 /**
  * ctx_deadline_free - end a context's deadline together with the context
  * @ctx: without references
  *
- * Context: process, no lock held
+ * Context: any, no lock held
  */
 void ctx_deadline_free(struct ctx *ctx)
 {
 	if (!ctx->deadline)
 		return;
-	hrtimer_cancel(&ctx->deadline->timer);
+	ctx_clock_remove(ctx->deadline);
 	kmem_cache_free(ctx_deadline_cache, ctx->deadline);
 }
 
@@ -388,14 +285,9 @@ ktime_t ctx_deadline_own(struct ctx *ctx)
  */
 int ctx_deadline_earliest(struct ctx *ctx, ktime_t *earliest)
 {
-	ktime_t above = 0;
-	int ret;
-
-	for (*earliest = 0; ctx && !ctx->merge; ctx = ctx->up)
+	if (ctx->chain)
+		return ctx_merge_earliest(ctx, earliest);
+	for (*earliest = 0; ctx; ctx = ctx->up)
 		*earliest = ctx_earlier(*earliest, ctx_deadline_own(ctx));
-	if (!ctx)
-		return 0;
-	ret = ctx_merge_earliest(ctx, &above);
-	*earliest = ctx_earlier(*earliest, above);
-	return ret;
+	return 0;
 }

@@ -12,31 +12,60 @@
 #include "ctx.h"
 #include "trace.h"
 
+/*
+ * The end of the owner cancels, and all below have been told when a close returns.
+ * But what another user has made keeps nobody who was sent it and closes it.
+ */
+static void ctx_owner_died(struct ctx *ctx)
+{
+	ctx_mark(ctx, ECANCELED, EOWNERDEAD, NULL);
+	if (ctx_is_strange(ctx))
+		ctx_wake_later(ctx);
+	else
+		ctx_wake_subtree(ctx);
+}
+
 static int ctx_release(struct inode *inode, struct file *file)
 {
 	struct ctx *ctx = file->private_data;
 
+	/* Whatever FASYNC in its flags says: threads may have set and cleared it at once. */
+	if (ctx_has_signals(ctx))
+		ctx_signal_fasync(-1, file, 0);
 	if (ctx_file_writable(file)) {
 		trace_ctx_release(ctx);
-		/*
-		 * The end of the owner cancels, and all below have been told when
-		 * this returns. With the last reference there is no one to tell.
-		 */
+		/* With the last reference there is no one to tell. */
 		if (!(ctx->flags & CTX_CREATE_DETACHED) && refcount_read(&ctx->refs) > 1)
-			ctx_cancel(ctx, ECANCELED, EOWNERDEAD, NULL);
+			ctx_owner_died(ctx);
 	}
 	ctx_put(ctx);
 	return 0;
+}
+
+/* A look up no longer way takes no longer than what else a poll does. */
+#define CTX_SHALLOW	8
+
+/* One call may look at many contexts, as poll() does: so each look up a long way reschedules. */
+static void ctx_resched(const struct ctx *ctx)
+{
+	if (unlikely(ctx->depth > CTX_SHALLOW))
+		cond_resched();
 }
 
 static __poll_t ctx_poll(struct file *file, poll_table *wait)
 {
 	struct ctx *ctx = file->private_data;
 
-	poll_wait(file, &ctx->wait, wait);
-	/* Model: poll_mb. Pairs with that of ctx_tell(). Older kernels' poll_wait() has none. */
-	smp_mb();
-	return ctx_origin(ctx) ? EPOLLIN | EPOLLRDNORM : 0;
+	ctx_resched(ctx);
+	if (wait && wait->_qproc) {
+		poll_wait(file, &ctx->wait, wait);
+		/* Model: poll_mb. Pairs with tell_mb. Older kernels' poll_wait() has none. */
+		smp_mb();
+	}
+	if (likely(!ctx_is_cancelled(ctx)))
+		return 0;
+	ctx_origin(ctx);
+	return EPOLLIN | EPOLLRDNORM;
 }
 
 static ssize_t ctx_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -48,6 +77,7 @@ static ssize_t ctx_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	if (iov_iter_count(to) < sizeof(event))
 		return -EINVAL;
+	ctx_resched(ctx);
 	if (((file->f_flags & O_NONBLOCK) || (iocb->ki_flags & IOCB_NOWAIT)) &&
 	    !ctx_origin(ctx))
 		return -EAGAIN;
@@ -65,31 +95,12 @@ static ssize_t ctx_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return sizeof(event);
 }
 
-/* Not by fasync_helper(): FASYNC in f_flags stands for a place on ctx->fasync. */
-static void ctx_signal_file(int fd, struct file *file)
-{
-	struct fasync_struct alone = {
-		.magic		= FASYNC_MAGIC,
-		.fa_fd		= fd,
-		.fa_file	= file,
-	}, *list = &alone;
-
-	rwlock_init(&alone.fa_lock);
-	kill_fasync(&list, SIGIO, POLL_IN);
-}
-
 static int ctx_fasync(int fd, struct file *file, int on)
 {
-	struct ctx *ctx = file->private_data;
-	int ret;
-
-	ret = fasync_helper(fd, file, on, &ctx->fasync);
-	if (ret < 0 || !on)
-		return ret;
-	/* Who asks too late is told at once, and alone: the others have been told. */
-	if (!ctx_join(ctx))
-		ctx_signal_file(fd, file);
-	return ret;
+	/* Whoever gets a descriptor of that kind adds nothing to what others tell. */
+	if (on && ctx_file_watch_only(file))
+		return -EPERM;
+	return ctx_signal_fasync(fd, file, on);
 }
 
 #ifdef CONFIG_PROC_FS
@@ -113,9 +124,25 @@ static const struct file_operations ctx_fops = {
 #endif
 };
 
+/* As ctx_fops: which of them a file has says what may be done by it. */
+static const struct file_operations ctx_watch_only_fops = {
+	.owner		= THIS_MODULE,
+	.release	= ctx_release,
+	.poll		= ctx_poll,
+	.read_iter	= ctx_read_iter,
+	.mmap		= ctx_status_mmap,
+	.fasync		= ctx_fasync,
+	.unlocked_ioctl	= ctx_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+#ifdef CONFIG_PROC_FS
+	.show_fdinfo	= ctx_show_fdinfo,
+#endif
+};
+
 static int ctx_dev_open(struct inode *inode, struct file *file)
 {
 	file->private_data = ctx_get(ctx_background);
+	file->f_mode |= FMODE_NOWAIT;
 	return stream_open(inode, file);
 }
 
@@ -144,6 +171,42 @@ bool ctx_file_writable(const struct file *file)
 }
 
 /**
+ * ctx_file_watch_only - whether a descriptor is one for strangers
+ * @file: of a context, or /dev/ctx
+ */
+bool ctx_file_watch_only(const struct file *file)
+{
+	return file->f_op == &ctx_watch_only_fops;
+}
+
+static bool ctx_file_is_ours(const struct file *file)
+{
+	return file->f_op == &ctx_fops || file->f_op == &ctx_watch_only_fops ||
+	       file->f_op == &ctx_dev_fops;
+}
+
+/**
+ * ctx_parent_from_fd - take a reference on a context to be a further parent
+ * @fd: a descriptor of the current process
+ *
+ * Context: process
+ * Return: as ctx_from_fd(); -EPERM where the descriptor is for strangers
+ */
+struct ctx *ctx_parent_from_fd(int fd)
+{
+	struct ctx *ctx = ERR_PTR(-EINVAL);
+	struct file *file;
+
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (ctx_file_is_ours(file))
+		ctx = ctx_file_watch_only(file) ? ERR_PTR(-EPERM) : ctx_get(file->private_data);
+	fput(file);
+	return ctx;
+}
+
+/**
  * ctx_from_fd - take a reference on the context of a descriptor
  * @fd: a descriptor of the current process, of a context or of /dev/ctx, which
  *	stands for one that is never cancelled
@@ -160,7 +223,7 @@ struct ctx *ctx_from_fd(int fd)
 	file = fget(fd);
 	if (!file)
 		return ERR_PTR(-EBADF);
-	if (file->f_op == &ctx_fops || file->f_op == &ctx_dev_fops)
+	if (ctx_file_is_ours(file))
 		ctx = ctx_get(file->private_data);
 	fput(file);
 	return ctx;
@@ -186,13 +249,14 @@ EXPORT_SYMBOL_GPL(ctx_wait_queue);
  * ctx_open_fd - make a descriptor, but do not install it yet
  * @ctx: the context; the file takes over the caller's reference
  * @mode: O_RDWR or O_RDONLY
- * @fd_flags: CTX_CLOEXEC, CTX_NONBLOCK
+ * @fd_flags: CTX_CLOEXEC, CTX_NONBLOCK, CTX_WATCH_ONLY
  * @filep: the file, to be given to fd_install()
  *
  * Return: the descriptor, or -EMFILE, -ENFILE or -ENOMEM with nothing changed
  */
 int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep)
 {
+	const struct file_operations *fops = &ctx_fops;
 	struct file *file;
 	int fd;
 
@@ -201,7 +265,9 @@ int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep)
 		return fd;
 	if (fd_flags & CTX_NONBLOCK)
 		mode |= O_NONBLOCK;
-	file = anon_inode_getfile("[ctx]", &ctx_fops, ctx, mode);
+	if (fd_flags & CTX_WATCH_ONLY)
+		fops = &ctx_watch_only_fops;
+	file = anon_inode_getfile("[ctx]", fops, ctx, mode);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);

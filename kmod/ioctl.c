@@ -29,6 +29,8 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 	struct file *new;
 	int ret;
 
+	if (ctx_file_watch_only(file))
+		return -EPERM;
 	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
 	if (ret)
 		return ret;
@@ -122,8 +124,10 @@ static long ctx_ioctl_watch(struct file *file, void __user *argp, size_t size)
 	ret = copy_struct_from_user(&fd_flags, sizeof(fd_flags), argp, size);
 	if (ret)
 		return ret;
-	if (fd_flags & ~CTX_FD_FLAGS)
+	if (fd_flags & ~(CTX_FD_FLAGS | CTX_WATCH_ONLY))
 		return -EINVAL;
+	if (ctx_file_watch_only(file) && !(fd_flags & CTX_WATCH_ONLY))
+		return -EPERM;
 
 	fd = ctx_open_fd(ctx_get(ctx), O_RDONLY, fd_flags, &new);
 	if (fd < 0) {
@@ -183,11 +187,34 @@ static long ctx_ioctl_get_value(struct file *file, void __user *argp, size_t siz
 /* An ioctl whatever size of structure its caller knows. */
 #define CTX_IOC_ANY_SIZE(cmd)	((cmd) & ~IOCSIZE_MASK)
 
+/* Bytes of a structure in the first version: nobody knows fewer. */
+static size_t ctx_ioctl_least(unsigned int cmd)
+{
+	switch (CTX_IOC_ANY_SIZE(cmd)) {
+	case CTX_IOC_ANY_SIZE(CTX_IOC_CREATE):
+		return offsetofend(struct ctx_create_args, name);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_CANCEL):
+		return offsetofend(struct ctx_cancel_args, message);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_WATCH):
+		return sizeof(u32);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_SET_DEADLINE):
+		return offsetofend(struct ctx_deadline_args, flags);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_INFO):
+		return offsetofend(struct ctx_info, message);
+	case CTX_IOC_ANY_SIZE(CTX_IOC_GET_VALUE):
+		return offsetofend(struct ctx_value, reserved);
+	default:
+		return 0;
+	}
+}
+
 long ctx_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
 	size_t size = _IOC_SIZE(cmd);
 
+	if (size < ctx_ioctl_least(cmd))
+		return -EINVAL;
 	switch (CTX_IOC_ANY_SIZE(cmd)) {
 	case CTX_IOC_ANY_SIZE(CTX_IOC_CREATE):
 		return ctx_ioctl_create(file, argp, size);

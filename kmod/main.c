@@ -21,12 +21,19 @@ static int __init ctx_init(void)
 {
 	int ret;
 
+	ctx_user_init();
 	ret = ctx_deadline_init();
 	if (ret)
 		return ret;
-	ret = ctx_tree_init();
+	ret = ctx_callback_init();
 	if (ret)
 		goto err_deadline;
+	ret = ctx_queue_init();
+	if (ret)
+		goto err_callback;
+	ret = ctx_tree_init();
+	if (ret)
+		goto err_queue;
 	ret = misc_register(&ctx_device);
 	if (ret)
 		goto err_tree;
@@ -34,6 +41,11 @@ static int __init ctx_init(void)
 
 err_tree:
 	ctx_tree_exit();
+	ctx_user_exit();
+err_queue:
+	ctx_queue_exit();
+err_callback:
+	ctx_callback_exit();
 err_deadline:
 	ctx_deadline_exit();
 	return ret;
@@ -42,9 +54,17 @@ err_deadline:
 static void __exit ctx_exit(void)
 {
 	misc_deregister(&ctx_device);
-	/* No file is open, so what contexts there are belong to expired deadlines. */
-	ctx_deadline_drain();
+	/*
+	 * No file is open, so the contexts that are left are the queue's. The timers are
+	 * stopped first: after that nothing but the queue itself adds to it.
+	 */
+	ctx_clocks_stop();
+	/* Model: queue_drain. */
+	ctx_queue_drain();
 	ctx_tree_exit();
+	ctx_user_exit();
+	ctx_queue_exit();
+	ctx_callback_exit();
 	ctx_deadline_exit();
 }
 

@@ -43,6 +43,7 @@ int __init ctx_tree_init(void)
 	/* The first one, so that its id is 0. */
 	ctx_background = ctx_alloc(NULL, 0, "");
 	if (IS_ERR(ctx_background)) {
+		ctx_user_exit();
 		kmem_cache_destroy(ctx_cache);
 		return PTR_ERR(ctx_background);
 	}
@@ -66,8 +67,64 @@ int ctx_set_depth(struct ctx *ctx, const struct ctx *parent)
 {
 	if (parent->depth >= READ_ONCE(max_depth))
 		return -ELOOP;
-	ctx->depth = max(ctx->depth, parent->depth + 1);
+	ctx->depth = max_t(u16, ctx->depth, parent->depth + 1);
 	return 0;
+}
+
+/**
+ * ctx_charge - count what a context takes
+ * @ctx: nobody else is about to do it
+ * @n: contexts that it counts as, or as many more; at most CTX_COUNT_MAX in all
+ *
+ * It is counted until the context is freed.
+ *
+ * Return: 0, or -ENOSPC where its user may not have as many
+ */
+int ctx_charge(struct ctx *ctx, unsigned int n)
+{
+	int ret = ctx_user_charge(ctx->user, n);
+
+	if (!ret)
+		ctx->count += n;
+	return ret;
+}
+
+/**
+ * ctx_charge_bytes - count memory that a context has besides, where it is more than little
+ * @ctx: as ctx_charge()
+ * @size: bytes that are about to be allocated
+ *
+ * Return: as ctx_charge()
+ */
+int ctx_charge_bytes(struct ctx *ctx, size_t size)
+{
+	size = kmalloc_size_roundup(size);
+	return size <= CTX_SPARE ? 0 : ctx_charge(ctx, DIV_ROUND_UP(size - CTX_SPARE, CTX_COST));
+}
+
+/*
+ * Counts a new context, which has @parent. It needs no reference on the user where
+ * @parent has the same: it holds @parent.
+ */
+static int ctx_set_user(struct ctx *ctx, const struct ctx *parent)
+{
+	int ret;
+
+	ctx->user = ctx_user_get(parent ? parent->user : NULL);
+	if (!ctx->user)
+		return -ENOMEM;
+	ret = ctx_charge(ctx, 1);
+	if (ret && (!parent || parent->user != ctx->user))
+		ctx_user_put(ctx->user);
+	return ret;
+}
+
+/* Before @ctx lets go of its parents. */
+static void ctx_unset_user(struct ctx *ctx)
+{
+	ctx_user_uncharge(ctx->user, ctx->count);
+	if (!ctx->parent || ctx->parent->user != ctx->user)
+		ctx_user_put(ctx->user);
 }
 
 /**
@@ -76,29 +133,41 @@ int ctx_set_depth(struct ctx *ctx, const struct ctx *parent)
  * @flags: CTX_CREATE_*
  * @name: may be empty
  *
- * Return: the context, with one reference, or an ERR_PTR() of -ELOOP or -ENOMEM
+ * Return: the context, with one reference, or an ERR_PTR() of -ELOOP, -ENOMEM or
+ *	-ENOSPC
  */
 struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name)
 {
 	struct ctx *ctx;
+	int ret;
 
 	ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL);
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
+	ret = ctx_set_user(ctx, parent);
+	if (ret) {
+		kmem_cache_free(ctx_cache, ctx);
+		return ERR_PTR(ret);
+	}
 	init_waitqueue_head(&ctx->wait);
 	refcount_set(&ctx->refs, 1);
 	spin_lock_init(&ctx->lock);
 	ctx->id = atomic64_fetch_inc(&ctx_next_id);
 	ctx->flags = flags;
 	ctx->born = ctx_seconds();
+	ctx->ways = 1;
 
 	if (parent) {
 		ctx->parent = ctx_get(parent);
-		if (!(flags & CTX_CREATE_WITHOUT_CANCEL))
-			ctx->up = parent;
-		if (ctx_set_depth(ctx, parent)) {
+		ret = ctx_set_depth(ctx, parent);
+		if (ret) {
 			ctx_put(ctx);
-			return ERR_PTR(-ELOOP);
+			return ERR_PTR(ret);
+		}
+		if (!(flags & CTX_CREATE_WITHOUT_CANCEL)) {
+			ctx->up = parent;
+			ctx->ways = parent->ways;
+			ctx->chain = parent->chain;
 		}
 	}
 	if (*name) {
@@ -115,9 +184,14 @@ static void ctx_link_parent(struct ctx *ctx)
 {
 	struct ctx *parent = ctx->parent;
 
-	/* Model: link_look. Copies down to @parent: so nothing joins a tree that is walked. */
-	if (ctx->up)
+	/*
+	 * Model: settle_link, link_look. Copies down to @parent: so nothing joins a tree
+	 * that is walked.
+	 */
+	if (ctx->up) {
+		ctx_settle(parent);
 		ctx_origin(parent);
+	}
 
 	guard(spinlock_irq)(&parent->lock);
 	if (ctx->up) {
@@ -202,13 +276,12 @@ struct ctx *ctx_get(struct ctx *ctx)
 }
 EXPORT_SYMBOL_GPL(ctx_get);
 
-/* Takes @ctx, without references, from where it can be found, and puts it on @dead. */
-static void ctx_retire(struct ctx *ctx, struct hlist_head *dead)
+/* Takes @ctx, without references, from where it can be found. */
+static void ctx_retire(struct ctx *ctx)
 {
-	/* Model: timer_stop, unlink_dead. Both before @sibling is used anew and @ctx is freed. */
+	/* Model: timer_stop, unlink_dead. Both before @ctx is freed. */
 	ctx_deadline_free(ctx);
 	ctx_unlink(ctx);
-	hlist_add_head(&ctx->sibling, dead);
 }
 
 static void ctx_free(struct ctx *ctx)
@@ -222,21 +295,43 @@ static void ctx_free(struct ctx *ctx)
 	kmem_cache_free(ctx_cache, ctx);
 }
 
-/* Frees @ctx, which has lost its last reference, and what it alone held. */
-static void ctx_destroy(struct ctx *ctx)
+/* Lets go of @parent, which @ctx held: where that was the last, it is added to @dead. */
+static void ctx_let_go(struct ctx *parent, struct ctx **dead)
 {
-	HLIST_HEAD(dead);
-	unsigned int i;
+	if (!refcount_dec_and_test(&parent->refs))
+		return;
+	ctx_retire(parent);
+	parent->next = *dead;
+	*dead = parent;
+}
 
-	ctx_retire(ctx, &dead);
-	while (!hlist_empty(&dead)) {
-		ctx = hlist_entry(dead.first, struct ctx, sibling);
-		hlist_del(&ctx->sibling);
-		if (ctx->parent && refcount_dec_and_test(&ctx->parent->refs))
-			ctx_retire(ctx->parent, &dead);
+/**
+ * ctx_free_dead - free a context without references, and what it alone held
+ * @ctx: retired
+ * @few: as many are freed in any case. A task that must not be delayed leaves the rest
+ *	to the queue, and any task what another user made.
+ *
+ * Context: process, no lock held, may sleep
+ */
+void ctx_free_dead(struct ctx *ctx, unsigned int few)
+{
+	struct ctx *dead = ctx;
+	unsigned int i, n;
+
+	ctx->next = NULL;
+	for (n = 0; dead; n++) {
+		if (n >= few && (ctx_is_hurried() || ctx_is_strange(dead))) {
+			ctx_queue_dead(dead);
+			return;
+		}
+		ctx = dead;
+		dead = ctx->next;
+		ctx_unset_user(ctx);
 		for (i = 0; ctx->merge && i < ctx->merge->nr; i++)
-			if (refcount_dec_and_test(&ctx->merge->edges[i].parent->refs))
-				ctx_retire(ctx->merge->edges[i].parent, &dead);
+			if (ctx->merge->edges[i].holds)
+				ctx_let_go(ctx->merge->edges[i].parent, &dead);
+		if (ctx->parent)
+			ctx_let_go(ctx->parent, &dead);
 		ctx_free(ctx);
 		cond_resched();
 	}
@@ -254,7 +349,9 @@ void ctx_put(struct ctx *ctx)
 {
 	might_sleep();
 
-	if (refcount_dec_and_test(&ctx->refs))
-		ctx_destroy(ctx);
+	if (!refcount_dec_and_test(&ctx->refs))
+		return;
+	ctx_retire(ctx);
+	ctx_free_dead(ctx, ctx_is_strange(ctx) ? 1 : CTX_BATCH);
 }
 EXPORT_SYMBOL_GPL(ctx_put);

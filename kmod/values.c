@@ -93,7 +93,7 @@ static int ctx_values_add(struct ctx_values *values, char *buf, int key_size,
  * @ctx: fresh from ctx_alloc(); gets @values
  * @args: the caller's
  *
- * Return: 0, -EFAULT, -EINVAL or -ENOMEM; ctx_put() undoes it
+ * Return: 0, -EFAULT, -EINVAL, -ENOMEM or -ENOSPC; ctx_put() undoes it
  */
 int ctx_values_read(struct ctx *ctx, const struct ctx_create_args *args)
 {
@@ -117,6 +117,9 @@ int ctx_values_read(struct ctx *ctx, const struct ctx_create_args *args)
 			return key_size[i];
 		size += key_size[i] + value[i].size;
 	}
+	ret = ctx_charge_bytes(ctx, size);
+	if (ret)
+		return ret;
 	ctx->values = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!ctx->values)
 		return -ENOMEM;

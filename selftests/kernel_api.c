@@ -19,6 +19,7 @@ FIXTURE(kernel_api) {
 	int child;
 	int sample;		/* with @child as its context */
 	char *none;		/* why there is no sample module */
+	long tainted;		/* by what, before */
 };
 
 /* NULL where the module is in, else why not */
@@ -48,6 +49,20 @@ static char *load_sample(void)
 	return NULL;
 }
 
+/* A kernel that has warned is tainted. */
+static long kernel_tainted(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "r");
+	long tainted = -1;
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld", &tainted) != 1)
+		tainted = -1;
+	fclose(file);
+	return tainted;
+}
+
 FIXTURE_SETUP(kernel_api)
 {
 	self->dev = ctx_background();
@@ -60,6 +75,7 @@ FIXTURE_SETUP(kernel_api)
 	self->none = load_sample();
 	if (self->none)
 		return;
+	self->tainted = kernel_tainted();
 	self->sample = open("/dev/ctx-sample", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->sample);
 	ASSERT_EQ(0, ioctl(self->sample, CTX_SAMPLE_SET_CTX, self->child));
@@ -72,8 +88,10 @@ FIXTURE_TEARDOWN(kernel_api)
 	close(self->root);
 	close(self->dev);
 	/* It would keep ctx itself in; and each test is to see it come and go. */
-	if (!self->none)
-		EXPECT_EQ(0, syscall(SYS_delete_module, "ctx_sample", O_NONBLOCK));
+	if (self->none)
+		return;
+	EXPECT_EQ(0, syscall(SYS_delete_module, "ctx_sample", O_NONBLOCK));
+	EXPECT_EQ(self->tainted, kernel_tainted());
 }
 
 #define needs_sample(self) do {						\
@@ -397,6 +415,44 @@ TEST_F(kernel_api, a_callback_runs_upon_a_deadline)
 	EXPECT_EQ(0, ctx_set_timeout(self->child, NSEC_PER_MSEC));
 	ASSERT_EQ(0, ctx_thread_join(poller.thread));
 	EXPECT_EQ(POLLERR, poller.revents);
+}
+
+/*
+ * Where nobody else can, a queue runs it. It waits for a work of the kernel's own queue, of
+ * which a queue that frees memory must not: the kernel would warn, which the fixture sees.
+ */
+TEST_F(kernel_api, a_callback_may_wait_for_a_work_whoever_runs_it)
+{
+	struct sample_poller poller;
+	int child, sample, i;
+	pid_t pid;
+
+	needs_sample(self);
+	for (i = 0; i < 3; i++) {
+		in_child(pid) {
+			child = ctx_new(self->dev);
+			sample = open("/dev/ctx-sample", O_RDWR | O_CLOEXEC);
+			ASSERT_LE(0, sample);
+			ASSERT_EQ(0, ioctl(sample, CTX_SAMPLE_SET_CTX, child));
+			ASSERT_EQ(0, sample_poller_start(&poller, sample));
+			switch (i) {
+			case 0:
+				EXPECT_EQ(0, ctx_set_timeout(child, NSEC_PER_MSEC));
+				break;
+			case 1:
+				EXPECT_EQ(0, close(child));
+				break;
+			default:
+				kill(getpid(), SIGKILL);
+			}
+			ASSERT_EQ(0, ctx_thread_join(poller.thread));
+			EXPECT_EQ(POLLERR, poller.revents);
+		}
+		if (i < 2)
+			check_child(pid);
+		else
+			EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	}
 }
 
 TEST_F(kernel_api, a_callback_runs_upon_the_cancellation_of_a_further_parent)

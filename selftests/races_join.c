@@ -65,6 +65,12 @@ static int join_async(struct join *j)
 	return sigtimedwait(&j->set, &info, &timeout) == SIGRTMIN && info.si_fd == j->fd;
 }
 
+/* What is told is then looked for, while the descriptor is not yet on the kernel's list. */
+static int join_mapped_async(struct join *j)
+{
+	return join_map(j) && join_async(j);
+}
+
 static int join_uring_poll(struct join *j)
 {
 	struct io_uring_cqe cqe = {};
@@ -108,6 +114,7 @@ FIXTURE_VARIANT_ADD(races_join, read) { .join = join_read };
 FIXTURE_VARIANT_ADD(races_join, epoll) { .join = join_epoll };
 FIXTURE_VARIANT_ADD(races_join, map) { .join = join_map };
 FIXTURE_VARIANT_ADD(races_join, async) { .join = join_async };
+FIXTURE_VARIANT_ADD(races_join, mapped_async) { .join = join_mapped_async };
 FIXTURE_VARIANT_ADD(races_join, uring_poll) { .join = join_uring_poll, .uring = true };
 FIXTURE_VARIANT_ADD(races_join, uring_read) { .join = join_uring_read, .uring = true };
 FIXTURE_VARIANT_ADD(races_join, as_a_parent) { .join = join_as_a_parent };

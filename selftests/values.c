@@ -395,14 +395,13 @@ TEST_F(values, the_structure_of_a_lookup_can_grow)
 	} grown = { .value = ctx_value_of("user", NULL, 0) };
 	const unsigned int grown_cmd = _IOC(_IOC_WRITE, CTX_IOC_MAGIC, 5, sizeof(grown));
 	const unsigned int shrunk_cmd = _IOC(_IOC_WRITE, CTX_IOC_MAGIC, 5,
-					     offsetof(struct ctx_value, size));
+					     offsetof(struct ctx_value, reserved));
 
 	EXPECT_EQ(3, ioctl(self->root, grown_cmd, &grown));
 	grown.more = 1;
 	check_refused(self->root, E2BIG, ioctl(self->root, grown_cmd, &grown));
-	/* What is not given counts as 0: it asks for the length. */
-	grown.value.size = 1;
-	EXPECT_EQ(3, ioctl(self->root, shrunk_cmd, &grown));
+	grown.more = 0;
+	check_refused(self->root, EINVAL, ioctl(self->root, shrunk_cmd, &grown));
 }
 
 TEST_F(values, a_watch_descriptor_looks_them_up)

@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <linux/ctx.h>
 
@@ -59,9 +60,18 @@ static int sample_release(struct inode *inode, struct file *file)
 }
 
 /* Those who poll wait on sample_wait alone, which nothing else would wake now. */
-static void sample_cancelled(struct ctx_callback *callback)
+static void sample_wake(struct work_struct *work)
 {
 	wake_up_interruptible(&sample_wait);
+}
+
+static DECLARE_WORK(sample_work, sample_wake);
+
+/* A callback may sleep, and wait for works. With this one's end no work of ours is left. */
+static void sample_cancelled(struct ctx_callback *callback)
+{
+	schedule_work(&sample_work);
+	flush_work(&sample_work);
 }
 
 static __poll_t sample_poll(struct file *file, poll_table *wait)

@@ -14,8 +14,8 @@
  * A context is a number from 1, and 0 is NULL. A scenario says which there are and
  * which of their words it needs: what it does not name is never written there.
  *
- * Not modelled: the end of the owner (ctx_release(), which looks at @refs), and a timer
- * that tells (ctx_deadline_expired(); deadline.pml has it cancel only).
+ * Not modelled: the end of the owner (ctx_release(), which looks at @refs), and how many
+ * contexts a walk tells before it stops: it may stop anywhere.
  *
  * Loads may be delayed to just before what the same thread does next that others
  * can see: the old value can still be had then. So they share an atomic step with
@@ -64,8 +64,8 @@ inline status_set(step, c)
 #endif
 
 #ifdef ZERO
-/* ctx_status_alloc(): the page is zeroed, then published. */
-inline status_alloc(c)
+/* ctx_status_prepare(): the page is zeroed, then published. */
+inline status_prepare(c)
 {
 	atomic {
 		read(PAGE(c), old);
@@ -81,7 +81,7 @@ inline status_alloc(c)
 /* ctx_status_mmap(). After it the caller can see the word. */
 inline mmap(c)
 {
-	status_alloc(c);
+	status_prepare(c);
 	join(c)
 }
 #endif
@@ -181,7 +181,51 @@ inline mark(c)
 	fi
 }
 
+#ifdef SIGNAL
+/* signal.c. @sent[c] is once true; what the kernel has on its list is SIGNAL(c). */
+inline signal_claim(c)
+{
+	atomic {
+		lock(c);
+		v = !sent[c];
+		sent[c] = true;
+		unlock(c)
+	}
+}
+
+inline signal_all(c)
+{
+	atomic {
+		lock(c);
+		v = 0;
+		if
+		:: mem[ENTRY(c)] && !sent[c] ->
+			read(SIGNAL(c), v);
+			sent[c] = v || !ORDER(signal_look)
+		:: else
+		fi;
+		/* kill_fasync() */
+		signalled[c] = signalled[c] + v;
+		unlock(c)
+	}
+}
+#endif
+
 #ifdef TOLD
+/* walk.c. Where it stops, and waiters are left, @waking is the context on which they wait. */
+#ifdef JOINED
+inline tell_word(c)
+{
+	read(JOINED(c), v);
+	if
+	:: v -> status_set(always, c)
+	:: else
+	fi
+}
+#else
+#define tell_word(c)	skip
+#endif
+
 inline tell(c)
 {
 	atomic {
@@ -193,36 +237,34 @@ inline tell(c)
 	}
 	if
 	:: !told ->
-#ifdef JOINED
-		read(JOINED(c), v);
-		if
-		:: v -> status_set(always, c)
-		:: else
-		fi;
-#endif
+		tell_word(c);
 #ifdef WAIT
 		atomic {
 			read(WAIT(c), v);
 			if
 			:: v -> woken[c] = true
+#ifdef MAY_STOP
+			:: v && MAY_STOP -> left = 1
+#endif
 			:: else
 			fi
 		}
 #endif
 #ifdef SIGNAL
-		atomic {
-			read(JOINED(c), v);
-			if
-			:: v -> read(SIGNAL(c), v)
-			:: else
-			fi;
-			if
-			:: v -> signalled[c] = true
-			:: else
-			fi
-		}
+		read(JOINED(c), v);
+		if
+		:: v -> signal_all(c)
+		:: else
+		fi;
 #endif
+#ifdef MAY_STOP
+		if
+		:: left && ORDER(stop_told) -> waking = c
+		:: else -> release(told_release, TOLD(c), 1)
+		fi
+#else
 		release(told_release, TOLD(c), 1)
+#endif
 	:: else
 	fi
 }
@@ -233,7 +275,7 @@ inline tell(c)
 #define LINKED(c)	(!mem[UNLINK(c)])
 #endif
 
-/* hlist_empty(&child->children) without the lock; @v becomes its opposite */
+/* ctx_list_empty(&child->children); @v becomes its opposite */
 inline has_children(c)
 {
 	child = CHILD(c);
@@ -275,6 +317,42 @@ inline has_someone_to_tell(c)
 	fi
 #endif
 }
+
+#ifdef BRIEF
+/* ctx_tell_briefly(); @v becomes whether that was all. Of waiters, there may be too many. */
+inline tell_briefly(c)
+{
+	barrier(tell_mb);
+	tell_word(c);
+	left = 0;
+#ifdef WAIT
+	atomic {
+		read(WAIT(c), v);
+		if
+		:: v -> woken[c] = true
+		:: v -> left = 1
+		:: else
+		fi
+	}
+#endif
+#ifdef SIGNAL
+	if
+	:: !left -> read(ENTRY(c), left)
+	:: else
+	fi;
+#endif
+	if
+	:: !left || !ORDER(brief_told) -> release(told_release, TOLD(c), 1)
+	:: else
+	fi;
+	if
+	:: !left && ORDER(brief_left) ->
+		has_children(c);
+		v = !v
+	:: else -> v = !left
+	fi
+}
+#endif
 
 inline first_child(c)
 {
@@ -328,8 +406,8 @@ inline mark_children(c)
 }
 
 #ifdef RAN
-/* callback.c, of the callback at the only context */
-inline run_callback(c)
+/* callback.c, of the callback at the only context. @v becomes whether it is to be run. */
+inline take_callback(c)
 {
 	atomic {
 		read(HOOK(c), v);
@@ -344,28 +422,33 @@ inline run_callback(c)
 			lock(c);
 			v = !mem[UNHOOK(c)];
 			if
-			:: v -> release(list_release, UNHOOK(c), 1)
+			:: v ->
+				release(list_release, UNHOOK(c), 1);
+				if
+				:: ORDER(callback_begun) -> write(BEGUN(c), 1)
+				:: else
+				fi
 			:: else
 			fi;
 			unlock(c)
 		:: else
 		fi
 	}
-	if
-	:: v ->
-		write(RAN(c), 1);
-		release(callback_release, RETURNED(c), 1);
-		barrier(callback_mb);
-		atomic {
-			read(REMOVER(c), v);
-			if
-			:: v -> woken = true; given = view
-			:: else
-			fi
-		}
-		ENSURE(3, !asleep || woken)
-	:: else
-	fi
+}
+
+inline run_callback(c)
+{
+	write(RAN(c), 1);
+	release(callback_release, RETURNED(c), 1);
+	barrier(callback_mb);
+	atomic {
+		read(REMOVER(c), v);
+		if
+		:: v -> woken = true; given = view
+		:: else
+		fi
+	}
+	ENSURE(3, !asleep || woken)
 }
 
 inline hook_remove(c)
@@ -430,6 +513,32 @@ inline inherit_from(c, parent)
 	fi
 }
 
+#ifdef SETTLES
+/*
+ * merge.c. Whoever is above another has the lower number, and all are above @c: so they are
+ * come by in the order in which the climb ends their edges, those above the parent first.
+ */
+inline settle(c)
+{
+	q = (ORDER(settle_first) -> 1 : c);
+	do
+	:: q >= 1 && q <= c ->
+		if
+		:: FURTHER(q) ->
+			origin(FURTHER(q));
+			if
+			:: o -> inherit_from(q, FURTHER(q))
+			:: else
+			fi
+		:: else
+		fi;
+		q = (ORDER(settle_first) -> q + 1 : q - 1)
+	:: else -> break
+	od;
+	q = 0
+}
+#endif
+
 #ifdef HOOK
 /* merge.c, ctx_merge_link() */
 inline merge_link(c)
@@ -437,6 +546,12 @@ inline merge_link(c)
 	origin(c);
 	if
 	:: !o ->
+#ifdef SETTLES
+		if
+		:: ORDER(settle_merge) -> settle(FURTHER(c))
+		:: else
+		fi;
+#endif
 		if
 		:: ORDER(merge_link_look) -> origin(FURTHER(c))
 		:: else
@@ -460,8 +575,7 @@ inline merge_link(c)
 }
 #endif
 
-/* tree.c */
-inline unlink(c)
+inline merge_unlink(c)
 {
 	if
 	:: FURTHER(c) ->
@@ -471,29 +585,56 @@ inline unlink(c)
 			unlock(FURTHER(c))
 		}
 	:: else
-	fi;
+	fi
+}
+#else
+#define merge_unlink(c)	skip
+#endif
+
+/* tree.c */
+inline unlink(c)
+{
+	merge_unlink(c);
 	atomic {
 		lock(OUTER(c));
 		release(list_release, UNLINK(c), 1);
 		unlock(OUTER(c))
 	}
 }
-#endif
 
-inline wake_subtree(top)
+/* walk.c. @left becomes whether it stopped; @via has a bit for each edge by which it went. */
+inline walk(top)
 {
 	cur = top;
 	done = 0;
+	left = 0;
 	tell(top);
 	do
-	:: mark_children(cur);
+#ifdef MAY_STOP
+	:: MAY_STOP ->
+		left = 1;
+		if
+		:: done -> unlink(done)
+		:: else
+		fi;
+		done = 0;
+		cur = 0;
+		via = 0;
+		break
+	:: !left ->
+#else
+	::
+#endif
+		mark_children(cur);
 		done = 0;
 #ifdef EDGE
 		if
 		:: !next ->
 			next_hook(cur);
 			if
-			:: next -> inherit_from(next, cur)
+			:: next ->
+				inherit_from(next, cur);
+				via = via | BIT(next)
 			:: else
 			fi
 		:: else
@@ -502,33 +643,37 @@ inline wake_subtree(top)
 		if
 		:: next ->
 			tell(next);
-#ifdef EDGE
-			if
-			:: FURTHER(next) -> via = cur; crossed = next
-			:: else
-			fi;
-#endif
 			cur = next
 		:: !next && cur == top -> break
 #ifdef EDGE
-		:: !next && cur != top && FURTHER(cur) ->
-			/* It does not show by which parent we came. */
+		:: !next && cur != top && via & BIT(cur) ->
 			unlink(cur);
-			if
-			:: via && cur == crossed -> cur = via; via = 0
-			:: else -> cur = top
-			fi
-		:: !next && cur != top && !FURTHER(cur) ->
+			via = via & ~BIT(cur);
+			cur = FURTHER(cur)
+		:: !next && cur != top && !(via & BIT(cur)) ->
+			merge_unlink(cur);
 #else
 		:: else ->
 #endif
 			done = cur;
 			cur = UP(cur)
 		fi
-	od
-#ifdef EDGE
-	;unlink(top)
+	od;
+#if defined EDGE || defined MAY_STOP
+	/* Elsewhere nobody comes by it. */
+	if
+	:: !left || !ORDER(whole_unlink) -> unlink(top)
+	:: else
+	fi
+#else
+	skip
 #endif
+}
+
+/* By a task that may be kept. */
+inline wake_subtree(top)
+{
+	walk(top)
 }
 #endif
 
@@ -536,6 +681,12 @@ inline wake_subtree(top)
 /* tree.c, ctx_link_parent(). The guarantees do not need the look to be under the lock. */
 inline link(c)
 {
+#ifdef SETTLES
+	if
+	:: ORDER(settle_link) -> settle(UP(c))
+	:: else
+	fi;
+#endif
 	if
 	:: ORDER(link_look) -> origin(UP(c))
 	:: else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A chain of two. The deadline of the second passes, while its owner removes it and
- * the first or the second is cancelled.
+ * A chain of two. The deadline of the second passes, and maybe that of the first, while the
+ * owner of the second moves or removes its deadline and the first or the second is
+ * cancelled.
  */
 #define CONTEXTS	2
 #define UP(c)		((c) - 1)
@@ -11,11 +12,12 @@
 #define RECORD(c)	(CONTEXTS + (c) - 1)
 #define LOCATIONS	(2 * CONTEXTS)
 
-/* What the timers of a processor have in common, its lock and view: 0 is no context. */
-#define BASE		0
+/* The lock of a clock, and its queue: 0 is no context. */
+#define CLOCK		0
+bool queued[CONTEXTS + 1];
 
-bool armed = true, running, struck, queued, worked, removed;
-int queued_view, worked_view;
+/* The deadline was set anew; the outer lock. */
+bool anew, removed;
 
 #include "ctx.pml"
 
@@ -27,109 +29,92 @@ proctype canceller(byte c)
 	mark(c)
 }
 
-/* ctx_deadline_expired(), at once or by ctx_deadline_defer() */
-proctype timer()
+/* ctx_deadline_strike() */
+inline strike(c)
 {
-	THREAD;
-	bool won;
-
-	atomic {
-		lock(BASE);
-		running = armed;
-		armed = false;
-		unlock(BASE)
-	}
+	o = 0;
 	if
-	:: running ->
-		if
-		:: mark(2);
-			ENSURE(4, !won || !removed)
-		:: atomic {
-				lock(OUTER(2));
-				read(ORIGIN(2), v);
-				struck = !v;
-				unlock(OUTER(2))
-			}
-			d_step { queued = struck; queued_view = view }
-		fi;
+	:: ORDER(strike_look) ->
 		atomic {
-			lock(BASE);
-			running = false;
-			unlock(BASE)
+			p = c;
+			do
+			:: p && !o -> read(ORIGIN(p), o); p = UP(p)
+			:: else -> break
+			od
+		}
+	:: else
+	fi;
+	won = false;
+	if
+	:: !o ->
+		atomic {
+			lock(OUTER(c));
+			if
+			:: c == 1 || !anew || !ORDER(due_look) -> mark_locked(c)
+			:: else
+			fi;
+			unlock(OUTER(c))
 		}
 	:: else
 	fi
 }
 
-/* ctx_deadline_work() */
-proctype work()
+/* ctx_clock_run() */
+proctype timer()
 {
 	THREAD;
-	bool won;
+	bool won, first;
 
-end:	d_step { queued; view = queued_view }
-	mark(2);
-	ENSURE(4, !won || !removed);
-	d_step { worked_view = view; worked = true }
+	do
+	:: cur < CONTEXTS ->
+		cur++;
+		atomic {
+			lock(CLOCK);
+			next = queued[cur];
+			queued[cur] = false;
+			unlock(CLOCK)
+		}
+		if
+		:: next && cur == 1 ->
+			strike(1);
+			first = won
+		:: next && cur == 2 ->
+			strike(2);
+			ENSURE(4, !won || !removed);
+			ENSURE(1, !won || !first)
+		:: else
+		fi
+	:: else -> break
+	od
 }
 
-/* ctx_deadline_set(), which removes the deadline */
+/* ctx_deadline_set(), to never or to what does not pass here */
 proctype setter()
 {
 	THREAD;
-	bool cancelled, again;
 
 	origin(2);
-	cancelled = (o != 0);
 	if
-	:: !cancelled ->
+	:: !o ->
 		atomic {
 			lock(OUTER(2));
-			read(ORIGIN(2), v);
-			cancelled = (v != 0);
 			if
-			:: !cancelled ->
-				again = struck && ORDER(struck_look);
-				lock(BASE);
-				if
-				:: running -> again = true
-				:: !running && !again -> armed = false
-				:: else
-				fi;
-				unlock(BASE)
-			:: else
-			fi
-		}
-		atomic {
-			if
-			:: !cancelled && !again && ORDER(deadline_look) ->
-				read(ORIGIN(2), v);
-				cancelled = (v != 0)
+			:: ORDER(deadline_look) -> read(ORIGIN(2), o)
 			:: else
 			fi;
-			/* The owner was told that it lives: then he has not heard otherwise. */
-			ENSURE(4, cancelled || again || !(view & BIT(ORIGIN(2))));
-			removed = !cancelled && !again;
+			if
+			:: !o ->
+				lock(CLOCK);
+				queued[2] = false;
+				unlock(CLOCK);
+				anew = true;
+				removed = true;
+				/* The owner is told that it lives: then he has not heard otherwise. */
+				ENSURE(4, !(view & BIT(ORIGIN(2))))
+			:: else
+			fi;
 			unlock(OUTER(2))
 		}
-	:: else
-	fi;
-	if
-	:: again ->
-		atomic {
-			!running;
-			lock(BASE);
-			unlock(BASE)
-		}
-		if
-		:: struck -> d_step { worked; view = view | worked_view }
-		:: else
-		fi;
-		cancelled = true
-	:: else
-	fi;
-	if
-	:: cancelled -> origin(2); ENSURE(4, o)
 	:: else
 	fi
 }
@@ -137,8 +122,12 @@ proctype setter()
 init {
 	SETUP;
 	atomic {
+		queued[2] = true;
+		if
+		:: queued[1] = true
+		:: skip
+		fi;
 		run timer();
-		run work();
 		run setter();
 		if
 		:: run canceller(1)

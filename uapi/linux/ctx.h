@@ -14,7 +14,14 @@
  * with unknown bytes that are not zero, ENOTTY for a call that is not here.
  *
  * The structures may grow at their end. The kernel knows the caller's size
- * from the ioctl number and takes the bytes that are missing for zero.
+ * from the ioctl number and takes the bytes that are missing for zero. A size
+ * under that of the first version gives EINVAL.
+ *
+ * Each user, by the real uid, may have as many contexts as the module's
+ * max_user_contexts says. One that takes more memory than most counts as several:
+ * more than 192 bytes of values, or of edges to further parents, and the status
+ * page, as one more for each 640 bytes. All count until the context is gone.
+ * CAP_SYS_RESOURCE in the initial user namespace is exempt.
  */
 #ifndef _UAPI_LINUX_CTX_H
 #define _UAPI_LINUX_CTX_H
@@ -32,6 +39,7 @@
 /* What a new descriptor is like: fd_flags of CTX_IOC_CREATE, CTX_IOC_WATCH. */
 #define CTX_CLOEXEC	0x1	/* closed on exec */
 #define CTX_NONBLOCK	0x2	/* read gives EAGAIN, does not wait */
+#define CTX_WATCH_ONLY	0x4	/* fit for strangers; CTX_IOC_WATCH alone */
 
 /* What a new context is like: flags of CTX_IOC_CREATE. */
 #define CTX_CREATE_TIMEOUT		0x1
@@ -65,7 +73,10 @@
  * Errors: EINVAL for a clock that is not one of the three, a deadline over
  * 2^63 - 1 ns, a name without its NUL, a key twice, of no or too many bytes, a
  * value of too many bytes, or a further parent that is no context; EBADF for one
- * that is no descriptor; ELOOP for a depth over the module's max_depth; EMFILE,
+ * that is no descriptor; EPERM where a parent's descriptor is CTX_WATCH_ONLY;
+ * ELOOP for a depth over the module's max_depth, for further parents by which the
+ * context would have over 1024 different ways up, and for over 16 edges to further
+ * parents in a row; ENOSPC where the user may have no more contexts; EMFILE,
  * ENFILE, ENOMEM.
  */
 struct ctx_create_args {
@@ -88,8 +99,9 @@ struct ctx_create_args {
  * @message: pointer to UTF-8 text for people; NULL where @message_len is 0
  *
  * The call returns 0 where it cancelled the context and 1 where that was
- * cancelled before; every waiter below has then been woken. It never fails for
- * want of memory: then the message alone is lost.
+ * cancelled before; every waiter below has then been woken, unless the caller is
+ * being killed: then the kernel wakes those that are left. It never fails for want
+ * of memory: then the message alone is lost.
  *
  * Errors: EBADF where the descriptor is not writable; EINVAL for a cause under
  * 0 or a message that is too long.
@@ -196,6 +208,10 @@ struct ctx_event {
  *
  * Load @err with acquire before @cause. It is set before those that wait on the
  * context are woken.
+ *
+ * mmap gives EACCES for a mapping to write to, EINVAL for any other than the one
+ * above, ENOSPC where the context was not mapped before and its user may have no
+ * more, ENOMEM.
  */
 struct ctx_status {
 	__u32	err;
@@ -210,7 +226,11 @@ struct ctx_status {
 #define CTX_IOC_CANCEL		_IOW(CTX_IOC_MAGIC, 1, struct ctx_cancel_args)
 /*
  * Takes fd_flags; returns a read-only descriptor of the same context, which can
- * wait, read and be a parent, but never cancel or move the deadline.
+ * wait, read and be a parent, but never cancel or move the deadline. With
+ * CTX_WATCH_ONLY it can be no parent either, and gives EPERM for that, for
+ * O_ASYNC, and for CTX_IOC_WATCH without the flag: whoever has no other adds to
+ * what the context's cancellation costs nothing but the wake-ups of those who
+ * wait on it.
  */
 #define CTX_IOC_WATCH		_IOW(CTX_IOC_MAGIC, 2, __u32)
 /* Replaces the context's own deadline. */

@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/ctx.h>
 
 struct ctx;
@@ -18,9 +19,9 @@ struct ctx_callback;
  * typedef ctx_callback_fn - what to call once a context is cancelled
  * @callback: as given to ctx_callback_add()
  *
- * Context: process, no lock held, in whichever task cancels or in a worker. It
- *	may sleep, but whoever cancels waits for it. It may not remove itself,
- *	nor wait for whoever cancels.
+ * Context: process, no lock held. In the task that cancels, which waits for it; or,
+ *	where that must not be kept or it was a deadline, in a worker, for which nothing
+ *	of ctx waits. It may sleep, but not remove itself nor wait for whoever cancels.
  */
 typedef void (*ctx_callback_fn)(struct ctx_callback *callback);
 
@@ -35,15 +36,19 @@ struct ctx_hook {
 };
 
 /**
- * struct ctx_callback - a callback, to be embedded in what it is about
+ * struct ctx_callback - a callback, to be embedded in what it is about; not on a stack
  * @hook: for ctx itself
  * @func: for ctx itself
  * @runner: for ctx itself
+ * @work: for ctx itself
+ * @begun: for ctx itself
  */
 struct ctx_callback {
 	struct ctx_hook		hook;
 	ctx_callback_fn		func;
 	struct task_struct	*runner;
+	struct work_struct	work;
+	bool			begun;
 };
 
 struct ctx *ctx_from_fd(int fd);
