@@ -280,6 +280,28 @@ TEST(watch_waits_and_asks_but_cannot_cancel)
 	check_errno(EBADF, ctxfd_watch(-1));
 }
 
+TEST(watch_only_waits_and_asks_but_is_no_parent)
+{
+	int ctx = new_root(), only = ctxfd_watch_only(ctx), again;
+
+	ASSERT_LE(0, only);
+	check_cloexec(only);
+	check_refused(only, EBADF, ctxfd_cancel(only));
+	check_refused(only, EPERM, ctxfd_with_cancel(only));
+	check_refused(only, EPERM, ctxfd_merge((int[]){ ctx, only }, 2));
+	check_refused(only, EPERM, ctxfd_watch(only));
+	again = ctxfd_watch_only(only);
+	ASSERT_LE(0, again);
+	check_refused(again, EPERM, ctxfd_with_cancel(again));
+	EXPECT_EQ(0, ctxfd_wait(only, PASSED));
+
+	EXPECT_EQ(0, ctxfd_cancel(ctx));
+	EXPECT_EQ(1, ctxfd_wait(only, PASSED));
+	EXPECT_EQ(ECANCELED, ctxfd_err(again));
+	check_errno(EBADF, ctxfd_watch_only(-1));
+	check_errno(ENOTTY, ctxfd_watch_only(STDIN_FILENO));
+}
+
 /* The end of a context */
 
 TEST(cancel_tells_whether_it_was_the_first)

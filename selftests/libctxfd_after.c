@@ -270,6 +270,17 @@ TEST_F(after, background_and_watch_descriptors_are_contexts)
 	EXPECT_EQ(0, ctxfd_after_stop(after));
 }
 
+TEST_F(after, descriptor_for_strangers_is_a_context)
+{
+	struct ctxfd_after *after;
+
+	after = ctxfd_after_func(ctxfd_watch_only(self->ctx), run, &self->note);
+	ASSERT_NE(NULL, after);
+	EXPECT_EQ(0, ctxfd_cancel(self->ctx));
+	check_event(&self->note);
+	EXPECT_EQ(0, ctxfd_after_stop(after));
+}
+
 #define check_null(error, call) ({					\
 	errno = 0;							\
 	EXPECT_EQ(NULL, (call));					\

@@ -70,8 +70,9 @@ int ctxfd_background(void);
  * A child of a cancelled context is created cancelled, as that was.
  *
  * Return: a writable descriptor, or -1: EFAULT where @args is NULL; EINVAL for
- * what <linux/ctx.h> says; ELOOP where the tree is too deep; EMFILE, ENFILE,
- * ENOMEM.
+ * what <linux/ctx.h> says; ELOOP where the tree is too deep, or has too many ways
+ * up; EPERM where a parent is what ctxfd_watch_only() gave; ENOSPC where the user
+ * may have no more contexts; EMFILE, ENFILE, ENOMEM.
  */
 int ctxfd_create(int parent, const struct ctx_create_args *args);
 
@@ -149,13 +150,28 @@ int ctxfd_merge(const int *parents, unsigned int n);
  * ctxfd_watch() - a read-only descriptor of the same context
  * @ctx: a context, writable or not
  *
- * What to hand to others: it can wait, ask and be a parent, never cancel or
- * move the deadline. It does not keep the context from being cancelled when
- * the last writable descriptor goes.
+ * What to hand to those who work for the caller: it can wait, ask and be a parent,
+ * never cancel or move the deadline. It does not keep the context from being
+ * cancelled when the last writable descriptor goes.
  *
- * Return: the descriptor, or -1: EMFILE, ENFILE, ENOMEM.
+ * Return: the descriptor, or -1: EPERM where @ctx is what ctxfd_watch_only() gave;
+ * EMFILE, ENFILE, ENOMEM.
  */
 int ctxfd_watch(int ctx);
+
+/**
+ * ctxfd_watch_only() - a descriptor of the same context that is fit for strangers
+ * @ctx: a context, writable or not
+ *
+ * What to hand to those whom the caller does not trust: it can wait and ask, but
+ * be no parent, so that nothing can be built below the context that its
+ * cancellation has to reach. As what ctxfd_watch() gives, it never cancels and
+ * never keeps from being cancelled.
+ *
+ * Return: the descriptor, or -1: EINVAL where the module knows no such
+ * descriptors; EMFILE, ENFILE, ENOMEM.
+ */
+int ctxfd_watch_only(int ctx);
 
 /**
  * ctxfd_cancel() - cancel the context and all below it
@@ -268,7 +284,8 @@ int ctxfd_wait(int ctx, const struct timespec *timeout);
  * The mapping stays valid when @ctx is closed, and in a child after fork.
  *
  * Return: the status, to be given to ctxfd_unmap(); NULL with errno set where it
- * fails: ENOMEM.
+ * fails: ENOSPC where the context was not mapped before and the user may have no
+ * more; ENOMEM.
  */
 const struct ctx_status *ctxfd_map(int ctx);
 
@@ -490,7 +507,8 @@ int ctxfd_after_stop(struct ctxfd_after *after);
 /**
  * ctxfd_send_fd() - hand a context to another process
  * @sock: a connected Unix socket, of any type
- * @ctx: the context; where the other is only to wait, what ctxfd_watch() gave
+ * @ctx: the context; where the other is only to wait, what ctxfd_watch() gave, and
+ *	where it is not trusted either, what ctxfd_watch_only() gave
  *
  * The message is one byte with the descriptor. A writable descriptor under way
  * keeps the context from being cancelled by release, until it is received or

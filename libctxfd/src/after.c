@@ -90,12 +90,17 @@ static int start_thread(struct ctxfd_after *after)
 	return -1;
 }
 
-/* A read-only descriptor, also of the background, which there is none to watch. */
+/*
+ * A read-only descriptor, also of what is fit for strangers, and of the background,
+ * which there is none to watch.
+ */
 static int open_watch(int ctx)
 {
 	struct ctx_info info;
 	int fd = ctxfd_watch(ctx);
 
+	if (fd < 0 && errno == EPERM)
+		fd = ctxfd_watch_only(ctx);
 	if (fd < 0 && errno == ENOTTY && !ctxfd_info(ctx, &info))
 		fd = fcntl(ctx, F_DUPFD_CLOEXEC, 0);
 	return fd;

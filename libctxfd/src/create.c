@@ -96,3 +96,10 @@ int ctxfd_watch(int ctx)
 
 	return ctxfd_ioctl(ctx, CTX_IOC_WATCH, &fd_flags);
 }
+
+int ctxfd_watch_only(int ctx)
+{
+	__u32 fd_flags = CTX_CLOEXEC | CTX_WATCH_ONLY;
+
+	return ctxfd_ioctl(ctx, CTX_IOC_WATCH, &fd_flags);
+}
