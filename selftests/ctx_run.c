@@ -473,6 +473,15 @@ TEST_F(run, says_that_it_is_nested_too_deep)
 	check_run(125, "", "ctx run: cannot create the context: it is nested too deep\n", "true");
 }
 
+TEST_F(run, says_that_it_was_given_a_context_for_strangers)
+{
+	int ctx = ctxfd_with_cancel(ctxfd_background());
+
+	ASSERT_EQ(0, ctxfd_to_env(ctxfd_watch_only(ctx)));
+	check_run(125, "", "ctx run: cannot create the context: "
+		  "the context of CTX_FD can be no parent\n", "true");
+}
+
 TEST_F(run, ends_with_124_after_a_timeout)
 {
 	start("-t", "0.1", "sleep", "1000");

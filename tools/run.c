@@ -215,6 +215,21 @@ static int fail(const char *what)
 	return STATUS_FAILED;
 }
 
+/* More than strerror() says. */
+static const char *why_not_created(void)
+{
+	switch (errno) {
+	case ELOOP:
+		return "it is nested too deep";
+	case ENOSPC:
+		return "the user has as many as max_user_contexts allows";
+	case EPERM:
+		return "the context of CTX_FD can be no parent";
+	default:
+		return strerror(errno);
+	}
+}
+
 static int create(struct run *run, struct request *request)
 {
 	struct ctx_info info;
@@ -224,8 +239,7 @@ static int create(struct run *run, struct request *request)
 		return -1;
 	run->ctx = ctxfd_create(parent, &request->args);
 	if (run->ctx < 0) {
-		complain("cannot create the context: %s", errno == ELOOP ?
-			 "it is nested too deep" : strerror(errno));
+		complain("cannot create the context: %s", why_not_created());
 		return -1;
 	}
 	run->watch = ctxfd_watch(run->ctx);

@@ -32,6 +32,8 @@ static int open_watch(const struct target *target, struct forest *forest)
 	if (fd < 0)
 		return -1;
 	watch = ctxfd_watch(fd);
+	if (watch < 0 && errno == EPERM)	/* It is one for strangers. */
+		watch = ctxfd_watch_only(fd);
 	if (watch < 0)
 		complain("%s: cannot watch it: %s", target->text, strerror(errno));
 	close(fd);
