@@ -32,7 +32,7 @@ void agent_limit(bool own)
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = own ? FD_END + 32 : FDS_MAX;
+	limit.rlim_cur = own ? FD_END + 128 : FDS_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -78,15 +78,28 @@ static int64_t poll_now(int fd)
 	return poll(&pfd, 1, 0) < 0 ? -errno : pfd.revents;
 }
 
+static void close_writable(const struct agent *agent)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < SLOTS; slot++)
+		if (agent->fds[slot] >= 0 &&
+		    (fcntl(agent->fds[slot], F_GETFL) & O_ACCMODE) == O_RDWR)
+			close(agent->fds[slot]);
+}
+
 /* The process becomes two, siblings; the new one is agent @op.index. */
 static int64_t do_fork(struct agent *agent)
 {
 	unsigned int number = agent->op.index;
-	unsigned long flags = CLONE_PARENT | SIGCHLD | (agent->op.cmd ? CLONE_FILES : 0);
+	unsigned long flags = CLONE_PARENT | SIGCHLD | (agent->op.cmd == SHARES ? CLONE_FILES : 0);
 	pid_t pid = syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 
-	if (!pid)
+	if (!pid) {
+		if (agent->op.cmd == WATCHES)
+			close_writable(agent);
 		apart_agent(number);
+	}
 	if (pid > 0)
 		ARENA->agents[number].pid = pid;
 	return pid < 0 ? -errno : 0;
@@ -149,12 +162,35 @@ int64_t receive_fd(int socket)
 	return fd;
 }
 
-/* Waits until nobody has the other end of a pipe. */
+/* Has the kernel collect sockets: one that is in flight over itself goes. */
+static void collect_sockets(void)
+{
+	int pair[2];
+
+	agent_limit(true);
+	if (!socketpair(AF_UNIX, SOCK_DGRAM, 0, pair)) {
+		send_fd(pair[0], pair[1]);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	agent_limit(false);
+}
+
+/*
+ * Waits until nobody has the other end of a pipe. A collection that others began may have come by
+ * too early, and the kernel begins none by itself.
+ */
 static int64_t wait_for_end_of(int pipe)
 {
 	struct pollfd pfd = { .fd = pipe, .events = POLLIN };
+	int tries = BOUND * 10;
 
-	return poll(&pfd, 1, BOUND * 1000) == 1 ? 0 : -EPROTO;
+	while (tries--) {
+		if (poll(&pfd, 1, 100) == 1)
+			return 0;
+		collect_sockets();
+	}
+	return -EPROTO;
 }
 
 /*
@@ -279,7 +315,7 @@ static int64_t by_uring(struct agent *agent, int fd)
 	return ret;
 }
 
-static int64_t by_signal(struct agent *agent, int fd)
+static int64_t by_signal(struct agent *agent, int fd, pid_t owner)
 {
 	int flags = fcntl(fd, F_GETFL);
 	siginfo_t info = { };
@@ -291,7 +327,7 @@ static int64_t by_signal(struct agent *agent, int fd)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	/* Somebody who was killed meanwhile may have left it on. */
 	fcntl(fd, F_SETFL, flags & ~O_ASYNC);
-	if (fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETSIG, SIGRTMIN) ||
+	if (fcntl(fd, F_SETOWN, owner) || fcntl(fd, F_SETSIG, SIGRTMIN) ||
 	    fcntl(fd, F_SETFL, flags | O_ASYNC))
 		return -errno;
 	agent_set(agent, AGENT_WAITS);
@@ -318,7 +354,9 @@ static int64_t do_block(struct agent *agent, int fd)
 	case BY_EPOLL_EXCLUSIVE:
 		return by_epoll(agent, fd, EPOLLEXCLUSIVE);
 	case BY_SIGNAL:
-		return by_signal(agent, fd);
+		return by_signal(agent, fd, getpid());
+	case BY_GROUP_SIGNAL:
+		return by_signal(agent, fd, -getpid());
 	default:
 		return by_uring(agent, fd);
 	}
@@ -333,6 +371,53 @@ static int64_t do_expire(struct agent *agent, int fd)
 		return -errno;
 	agent->span.to = now();
 	return poll(&pfd, 1, BOUND * 1000) == 1 ? 0 : -EPROTO;
+}
+
+#define ASYNC_TRIES	70
+
+static bool set_async(int fd, bool on)
+{
+	return !fcntl(fd, F_SETFL, on ? O_ASYNC : 0);
+}
+
+/* Returns how many of @fds, which are many, can be signalled. */
+static int64_t count_async(const int *fds)
+{
+	int64_t n = 0;
+	int copy;
+
+	while (n < ASYNC_TRIES && set_async(fds[n], true))
+		n++;
+	if (n == ASYNC_TRIES || errno != ENOSPC)
+		return -EPROTO;
+	if (!n)
+		return 0;
+	/* A copy is not one more, and where one goes there is room for one. */
+	copy = dup(fds[0]);
+	if (!set_async(copy, true) || set_async(fds[n], true) || !set_async(copy, false) ||
+	    !set_async(fds[n], true) || set_async(copy, true))
+		n = -EPROTO;
+	close(copy);
+	return n;
+}
+
+static int64_t do_async(int fd)
+{
+	int fds[ASYNC_TRIES], n;
+	uint32_t fd_flags = 0;
+	int64_t ret;
+
+	agent_limit(true);
+	for (n = 0; n < ASYNC_TRIES; n++) {
+		fds[n] = ioctl(fd, CTX_IOC_WATCH, &fd_flags);
+		if (fds[n] < 0)
+			break;
+	}
+	ret = n == ASYNC_TRIES ? count_async(fds) : -errno;
+	while (n--)
+		close(fds[n]);
+	agent_limit(false);
+	return ret;
 }
 
 static int64_t do_on_slot(struct agent *agent, int fd)
@@ -360,6 +445,8 @@ static int64_t do_on_slot(struct agent *agent, int fd)
 		return do_block(agent, fd);
 	case OP_EXPIRE:
 		return do_expire(agent, fd);
+	case OP_ASYNC:
+		return do_async(fd);
 	default:
 		return -EPROTO;
 	}
@@ -397,6 +484,8 @@ void apart_agent(unsigned int number)
 	struct agent *agent = &ARENA->agents[number];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A group of its own, to be signalled. */
+	setpgid(0, 0);
 	agent_set(agent, AGENT_IDLE);
 	for (;;) {
 		if (agent_wait(agent, AGENT_IDLE))

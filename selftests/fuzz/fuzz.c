@@ -29,8 +29,9 @@
 #include "random.h"
 #include "run.h"
 
-#define MAX_DEPTH	6	/* few enough for ELOOP */
+#define MAX_DEPTH	18	/* few enough for ELOOP, but more than there may be edges in a row */
 #define PROCESSES_MAX	64
+#define FIRST_UID	10000	/* each process has one, for whose contexts there is a limit */
 #define SHRINK_SECONDS	60
 
 struct options {
@@ -59,12 +60,21 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void set_max_depth(unsigned int depth)
+/* Sets a parameter of the module. Returns what it was. */
+static unsigned int set_parameter(const char *name, unsigned int value)
 {
-	FILE *file = fopen("/sys/module/ctx/parameters/max_depth", "w");
+	char path[64];
+	unsigned int old;
+	FILE *file;
 
-	if (!file || fprintf(file, "%u", depth) < 0 || fclose(file))
-		err(2, "max_depth");
+	snprintf(path, sizeof(path), "/sys/module/ctx/parameters/%s", name);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%u", &old) != 1 || fclose(file))
+		err(2, "%s", name);
+	file = fopen(path, "w");
+	if (!file || fprintf(file, "%u", value) < 0 || fclose(file))
+		err(2, "%s", name);
+	return old;
 }
 
 /* Tries without operations @from to before @to. Keeps what still fails. */
@@ -135,6 +145,7 @@ static int fuzz(const struct options *options, unsigned int process, struct shar
 
 	if (!run || program_init())
 		err(2, "cannot begin");
+	run->uid = FIRST_UID + process;
 	memcpy(keep, options->keep, sizeof(keep));
 	for (i = 0; !options->nr_keep && i < OPS_MAX; i++)
 		keep[nr++] = i;
@@ -269,7 +280,7 @@ int main(int argc, char **argv)
 	};
 	pid_t pids[PROCESSES_MAX];
 	struct shared *shared;
-	unsigned int i;
+	unsigned int i, max_depth, max_contexts = 0;
 	double start;
 	int ret;
 
@@ -280,7 +291,9 @@ int main(int argc, char **argv)
 		err(2, "mmap");
 	if (options.race)
 		return race_run(options.seed, options.seconds, options.again);
-	set_max_depth(MAX_DEPTH);
+	max_depth = set_parameter("max_depth", MAX_DEPTH);
+	if (options.apart)
+		max_contexts = set_parameter("max_user_contexts", USER_CONTEXTS);
 	printf("# fuzz: seed %llu, %u processes\n", (unsigned long long)options.seed,
 	       options.processes);
 	fflush(stdout);
@@ -299,6 +312,8 @@ int main(int argc, char **argv)
 	ret = wait_for_all(&options, shared, pids);
 	if (!print_total(&options, shared, seconds() - start) && !ret)
 		ret = 3;
-	set_max_depth(1024);
+	set_parameter("max_depth", max_depth);
+	if (options.apart)
+		set_parameter("max_user_contexts", max_contexts);
 	return ret;
 }

@@ -66,6 +66,7 @@ enum history_known {
  * @ret: what the call returned, or a negative errno; of HISTORY_WAITER how often it was woken
  * @strange: the answer is one that the ABI never gives to this call
  * @writable: the descriptor was
+ * @brief: what there is to tell may be told later
  * @last: it was made when all actors had finished, and nothing was under way but deadlines
  * @cancelled: HISTORY_SEEN, HISTORY_WORD: so it reads; HISTORY_WAITER: so it read when it began
  * @known: of the fields from @err to @message
@@ -90,6 +91,7 @@ struct history_event {
 	int64_t			ret;
 	bool			strange;
 	bool			writable;
+	bool			brief;
 	bool			last;
 	bool			cancelled;
 	enum history_known	known;

@@ -22,7 +22,10 @@ bool axiom_atomic(struct look *look)
 	return true;
 }
 
-/* @a: cancels, or releases, or came too late to. @b: later alive or untold, although below. */
+/*
+ * @a: cancels, or releases, or came too late to. @b: later alive or untold, although below. Who was
+ * in a hurry may not have come over an edge to a further parent, nor told anybody.
+ */
 bool axiom_complete(struct look *look)
 {
 	const struct history_event *a, *b;
@@ -35,8 +38,8 @@ bool axiom_complete(struct look *look)
 		if (!cancels && !releases)
 			continue;
 		for_each_event(look, b)
-			if ((look->above[b->ctx] & bit(a->ctx)) &&
-			    (says_alive(b) || says_untold(b)) && before(a, b))
+			if (((a->brief ? look->plain : look->above)[b->ctx] & bit(a->ctx)) &&
+			    (says_alive(b) || (!a->brief && says_untold(b))) && before(a, b))
 				return broken(look, a, b);
 	}
 	return true;

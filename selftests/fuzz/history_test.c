@@ -35,6 +35,7 @@ static struct history_ctx tree[] = {
 #define CANCEL(a, c, b, e, why, r) \
 	EVENT(a, c, b, e, HISTORY_CANCEL, .writable = true, .cause = (why), .ret = (r))
 #define RELEASE(a, c, b, e)		EVENT(a, c, b, e, HISTORY_RELEASE, .ret = 0)
+#define KILLED(a, c, b, e)		EVENT(a, c, b, e, HISTORY_RELEASE, .ret = 0, .brief = true)
 #define ALIVE(a, c, b, e)		EVENT(a, c, b, e, HISTORY_SEEN, .ret = 0)
 #define DEAD(a, c, b, e)		EVENT(a, c, b, e, HISTORY_SEEN, .cancelled = true)
 #define INFO(a, c, b, e, by, why, when) \
@@ -88,6 +89,8 @@ static struct test {
 		RELEASE(0, 1, 10, 20), INFO(1, 2, 15, 18, 1, EOWNERDEAD, 12),
 		ALIVE(1, 0, 21, 22), ALIVE(1, 7, 21, 22)),
 	RIGHT("a release of what is detached", RELEASE(0, 6, 10, 20), ALIVE(1, 6, 21, 22)),
+	RIGHT("the end of who was killed, told later",
+	      KILLED(0, 0, 10, 20), ALIVE(1, 5, 21, 22), WAITER(1, 2, 23, 24, 0)),
 	RIGHT("waiters and words",
 		WAITER(0, 2, 5, 6, 0), WORD(0, 2, 5, 6, 0), CANCEL(1, 0, 10, 30, 7, 0),
 		WORD(0, 2, 11, 12, 0), WAITER(0, 2, 40, 41, 1), WORD(0, 2, 42, 43, ECANCELED),
@@ -191,6 +194,8 @@ static struct test {
 		CANCEL(0, 0, 10, 90, 7, 0), CANCEL(1, 1, 12, 28, 8, 1), ALIVE(1, 5, 29, 30)),
 	WRONG("complete", "alive when the close has returned",
 		RELEASE(0, 0, 10, 30), ALIVE(1, 2, 31, 32)),
+	WRONG("complete", "alive plainly below when who was killed is gone",
+		KILLED(0, 0, 10, 20), ALIVE(1, 2, 21, 22)),
 	WRONG("complete", "a waiter that is not woken when the call has returned",
 		CANCEL(0, 0, 10, 30, 7, 0), WAITER(1, 2, 31, 32, 0)),
 	WRONG("complete", "a word that is not set when the call has returned",

@@ -28,6 +28,17 @@ unsigned int list_ups(const struct context *c, int ups[CTX_PARENTS_MAX + 1])
 	return n;
 }
 
+/* Whether first parents alone lead from @description's context up to what cancelled it. */
+bool model_is_at_once(const struct model *m, int description)
+{
+	int context = m->descriptions[description].context, origin = m->contexts[context].origin;
+
+	while (context != NOBODY && context != origin)
+		context = m->contexts[context].flags & CTX_CREATE_WITHOUT_CANCEL ?
+			  NOBODY : m->contexts[context].parent;
+	return context != NOBODY;
+}
+
 /* Whether any context has further parents, to which no cancellation comes at once. */
 bool model_merges(const struct model *m)
 {
@@ -115,10 +126,20 @@ int lowest_free_fd(const struct model *m)
 	return NOBODY;
 }
 
-int open_description(struct model *m, int context, bool writable, bool nonblock)
+/* Whether the end of @description would be that of an owner. */
+bool is_owner(const struct model *m, int description)
+{
+	const struct description *d = &m->descriptions[description];
+
+	return d->writable && !cancelled(m, d->context) &&
+	       !(m->contexts[d->context].flags & CTX_CREATE_DETACHED);
+}
+
+int open_description(struct model *m, int context, bool writable, uint32_t fd_flags)
 {
 	m->descriptions[m->nr_descriptions] = (struct description) {
-		.context = context, .writable = writable, .nonblock = nonblock,
+		.context = context, .writable = writable,
+		.watch_only = fd_flags & CTX_WATCH_ONLY, .nonblock = fd_flags & CTX_NONBLOCK,
 	};
 	m->contexts[context].descriptions++;
 	return m->nr_descriptions++;
@@ -132,8 +153,11 @@ void put_description(struct model *m, int description)
 	if (--d->refs)
 		return;
 	m->contexts[d->context].descriptions--;
-	if (d->writable && !(m->contexts[d->context].flags & CTX_CREATE_DETACHED))
-		model_cancel(m, d->context, ECANCELED, EOWNERDEAD, NULL, 0);
+	if (!is_owner(m, description))
+		return;
+	if (d->dropped)
+		model_slow(m);
+	model_cancel(m, d->context, ECANCELED, EOWNERDEAD, NULL, 0);
 }
 
 void close_fd(struct model *m, int fd)
@@ -205,7 +229,7 @@ uint32_t model_woken(const struct model *m, unsigned int waiter)
 }
 
 /* A context exists as long as a descriptor or a context below needs it. */
-static void find_existing(const struct model *m, bool *exists)
+void model_find_existing(const struct model *m, bool *exists)
 {
 	unsigned int p;
 	int i;
@@ -229,7 +253,7 @@ static uint32_t count_children(const struct model *m, int context)
 	uint32_t n = 0;
 	int i;
 
-	find_existing(m, exists);
+	model_find_existing(m, exists);
 	for (i = context + 1; i < m->nr_contexts; i++)
 		n += exists[i] && m->contexts[i].parent == context && !cancelled(m, i);
 	return n;
@@ -264,7 +288,7 @@ void model_look(const struct model *m, int slot, struct look *look)
 	collect_deadlines(m, look->context, look);
 }
 
-/* @m->used, @m->other and @m->max_depth are set, and stay. */
+/* @m->used, @m->other, @m->max_depth and @m->limit are set, and stay. */
 void model_init(struct model *m, int background_fd)
 {
 	struct table *first = &m->tables[0];
@@ -272,7 +296,7 @@ void model_init(struct model *m, int background_fd)
 
 	m->now = 0;
 	m->nr_contexts = 1;
-	m->contexts[0] = (struct context) { .parent = NOBODY, .origin = NOBODY };
+	m->contexts[0] = (struct context) { .parent = NOBODY, .origin = NOBODY, .ways = 1 };
 	for (i = 0; i < PROCESSES; i++) {
 		m->tables[i].users = 0;
 		m->processes[i].exists = false;
@@ -283,6 +307,7 @@ void model_init(struct model *m, int background_fd)
 	for (i = 0; i < OPS_MAX; i++)
 		m->requests[i] = NOBODY;
 	m->slow = false;
+	m->queued = false;
 	m->late = false;
 	for (i = 0; i < MAPS; i++)
 		m->maps[i] = NOBODY;
@@ -299,7 +324,7 @@ void model_init(struct model *m, int background_fd)
 		first->slots[i] = NOBODY;
 	m->self = 0;
 	m->nr_descriptions = 0;
-	first->fds[background_fd] = open_description(m, 0, false, true);
+	first->fds[background_fd] = open_description(m, 0, false, CTX_NONBLOCK);
 	m->descriptions[0].refs = 1;
 	first->slots[BACKGROUND] = background_fd;
 }

@@ -50,6 +50,8 @@ struct instant {
  * @message: likewise
  * @message_len: likewise
  * @cancelled: the operation that cancelled it
+ * @ways: different ways up from it
+ * @edges: to further parents on that of them with most
  */
 struct context {
 	int			parent;
@@ -69,13 +71,27 @@ struct context {
 	const unsigned char	*message;
 	uint32_t		message_len;
 	int			cancelled;
+	unsigned int		ways;
+	unsigned int		edges;
 };
 
-/* An open file description; @refs are descriptors, mappings and waiters. */
+/**
+ * struct description - an open file description
+ * @context: of which
+ * @writable: it is the owner's
+ * @watch_only: it is a stranger's
+ * @nonblock: O_NONBLOCK
+ * @async: O_ASYNC, which who is killed leaves on
+ * @dropped: a worker has let go of it, or will soon: nobody sees when
+ * @refs: descriptors, mappings and waiters
+ */
 struct description {
 	int		context;
 	bool		writable;
+	bool		watch_only;
 	bool		nonblock;
+	bool		async;
+	bool		dropped;
 	unsigned int	refs;
 };
 
@@ -136,6 +152,7 @@ struct model {
 	struct queue		queues[QUEUES];
 	int			requests[OPS_MAX];	/* descriptions that rings keep; NOBODY */
 	bool			slow;			/* the kernel's workers have a part in @now */
+	bool			queued;			/* but in what is behind edges alone */
 	bool			late;			/* they had in any until now */
 	int			maps[MAPS];		/* descriptions; NOBODY */
 	struct waiter		waiters[WAITERS];
@@ -143,6 +160,7 @@ struct model {
 	int			other;			/* one of these */
 	int			now;			/* the operation */
 	unsigned int		max_depth;
+	unsigned int		limit;			/* of contexts; 0 for none */
 };
 
 /**
@@ -192,9 +210,12 @@ void model_cancel(struct model *m, int context, uint32_t err, int32_t cause,
 int model_fd(const struct model *m, int slot);
 int model_context(const struct model *m, int slot);
 unsigned int model_actor(const struct model *m, const struct op *op);
+void model_find_existing(const struct model *m, bool *exists);
 bool model_may_run(const struct model *m, unsigned int process);
 bool model_merges(const struct model *m);
 void model_slow(struct model *m);
+void model_queued(struct model *m);
+bool model_is_at_once(const struct model *m, int description);
 bool model_is_over(const struct model *m, int description);
 void model_unblock(struct model *m, unsigned int process);
 void model_settle(struct model *m);

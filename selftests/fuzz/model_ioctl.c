@@ -9,27 +9,29 @@
 
 #include "model_step.h"
 
+#define WAYS_MAX	1024	/* up from a context */
+#define EDGES_MAX	16	/* in a row */
+
 /*
  * What the caller gives
  */
 
 /*
- * Reads a structure as it is read from a program that knows @size bytes of it: what is missing is
- * zero, and what is unknown must be.
+ * Reads a structure as it is read from a program that may know more bytes of it: what is unknown
+ * must be zero.
  */
 static bool get_args(const struct op *op, void *args, size_t known, struct expect *expect)
 {
 	size_t i, size = _IOC_SIZE(op->cmd), readable = program_readable(op, op->arg);
 	const unsigned char *from = (const void *)(uintptr_t)op->arg;
 
-	memset(args, 0, known);
 	for (i = known; i < size && i < readable; i++)
 		if (from[i])
 			may_fail(expect, E2BIG);
 	if (readable < size)
 		may_fail(expect, EFAULT);
 	else
-		memcpy(args, from, size < known ? size : known);
+		memcpy(args, from, known);
 	return !must_fail(expect);
 }
 
@@ -164,6 +166,8 @@ static void read_parents(const struct model *m, struct context *c, const struct 
 			may_fail(expect, fds[i] == m->other ? EINVAL : EBADF);
 			continue;
 		}
+		if (m->descriptions[description].watch_only)
+			may_fail(expect, EPERM);
 		parent = m->descriptions[description].context;
 		/* The background adds nothing. */
 		if (!parent)
@@ -171,6 +175,84 @@ static void read_parents(const struct model *m, struct context *c, const struct 
 		c->parents[c->nr_parents++] = parent;
 		below(m, c, parent, expect);
 	}
+}
+
+/* Ways up are many where edges meet again. */
+static void count_ways(const struct model *m, struct context *c, struct expect *expect)
+{
+	int ups[CTX_PARENTS_MAX + 1];
+	unsigned int i, n = list_ups(c, ups);
+
+	c->ways = n ? 0 : 1;
+	for (i = 0; i < n; i++) {
+		const struct context *up = &m->contexts[ups[i]];
+		/* The further ones come last. */
+		unsigned int edges = up->edges + (i >= n - c->nr_parents);
+
+		c->ways += up->ways;
+		if (c->edges < edges)
+			c->edges = edges;
+	}
+	if (c->ways > WAYS_MAX || c->edges > EDGES_MAX)
+		may_fail(expect, ELOOP);
+}
+
+#define VALUES_SPARE	192	/* bytes of them that do not count */
+#define VALUES_COST	640	/* bytes that count as a context */
+
+static unsigned int count_bytes(size_t size)
+{
+	return size > VALUES_SPARE ? (size - VALUES_SPARE + VALUES_COST - 1) / VALUES_COST : 0;
+}
+
+/* What is taken at most for @size bytes: memory is handed out in powers of two. */
+static size_t taken(size_t size)
+{
+	size_t power = 1;
+
+	while (power < size)
+		power *= 2;
+	return power;
+}
+
+/*
+ * A context counts as one, and as more where its values are large or its edges many. What the
+ * kernel needs for each of these is its own affair: so it adds to @least and @most.
+ */
+static void count_context(const struct context *c, unsigned int *least, unsigned int *most)
+{
+	size_t size = 0;
+	unsigned int i;
+
+	for (i = 0; i < c->nr_values; i++)
+		size += strlen((const char *)(uintptr_t)c->values[i].key) + c->values[i].size;
+	*least += 1 + count_bytes(size);
+	*most += 1 + count_bytes(taken(size + 64 * (1 + c->nr_values))) +
+		 count_bytes(taken(64 * (1 + c->nr_parents)));
+}
+
+/* A user may have so many contexts, until their memory is free. */
+static void count_user(const struct model *m, const struct context *c, struct expect *expect)
+{
+	bool exists[CONTEXTS_MAX] = { };
+	unsigned int least = 0, most = 0;
+	int i;
+
+	if (!m->limit)
+		return;
+	if (must_fail(expect)) {
+		may_fail(expect, ENOSPC);
+		return;
+	}
+	model_find_existing(m, exists);
+	for (i = 1; i < m->nr_contexts; i++)
+		if (exists[i])
+			count_context(&m->contexts[i], &least, &most);
+	count_context(c, &least, &most);
+	if (least > m->limit)
+		may_fail(expect, ENOSPC);
+	else if (most > m->limit)
+		expect->skipped = true;
 }
 
 /* A child of a cancelled context is created cancelled. */
@@ -192,9 +274,13 @@ static void step_create(struct model *m, const struct op *op, struct expect *exp
 	struct instant at;
 
 	bind_parents(m, op);
+	if (m->descriptions[description_of_slot(m, op->slot)].watch_only)
+		may_fail(expect, EPERM);
 	if (!get_args(op, &args, sizeof(args), expect))
 		return;
-	*c = (struct context) { .parent = above ? above : NOBODY, .origin = NOBODY };
+	*c = (struct context) {
+		.parent = above ? above : NOBODY, .flags = args.flags, .origin = NOBODY,
+	};
 	if (args.flags & ~(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED | CTX_CREATE_WITHOUT_CANCEL) ||
 	    args.fd_flags & ~(CTX_CLOEXEC | CTX_NONBLOCK) || args.reserved ||
 	    !memchr(args.name, 0, sizeof(args.name)))
@@ -204,16 +290,15 @@ static void step_create(struct model *m, const struct op *op, struct expect *exp
 		below(m, c, above, expect);
 	read_values(c, op, &args, expect);
 	read_parents(m, c, op, &args, expect);
+	count_ways(m, c, expect);
 	if (lowest_free_fd(m) == NOBODY)
 		may_fail(expect, EMFILE);
-	if (must_fail(expect))
-		return;
-	if (!deadline_clear(args.deadline, args.flags & CTX_CREATE_TIMEOUT)) {
+	count_user(m, c, expect);
+	if (!must_fail(expect) && !deadline_clear(args.deadline, args.flags & CTX_CREATE_TIMEOUT))
 		expect->skipped = true;
+	if (must_fail(expect) || expect->skipped)
 		return;
-	}
 
-	c->flags = args.flags;
 	strcpy(c->name, args.name);
 	inherit(m, m->nr_contexts++);
 	if (c->origin == NOBODY) {
@@ -221,7 +306,7 @@ static void step_create(struct model *m, const struct op *op, struct expect *exp
 		if (has_passed(&at))
 			model_cancel(m, m->nr_contexts - 1, ETIMEDOUT, ETIMEDOUT, NULL, 0);
 	}
-	install(m, op->out, open_description(m, m->nr_contexts - 1, true, args.fd_flags & CTX_NONBLOCK),
+	install(m, op->out, open_description(m, m->nr_contexts - 1, true, args.fd_flags),
 		args.fd_flags & CTX_CLOEXEC, expect);
 }
 
@@ -256,13 +341,15 @@ static void step_watch(struct model *m, const struct op *op, struct expect *expe
 
 	if (!get_args(op, &fd_flags, sizeof(fd_flags), expect))
 		return;
-	if (fd_flags & ~(CTX_CLOEXEC | CTX_NONBLOCK))
+	if (fd_flags & ~(CTX_CLOEXEC | CTX_NONBLOCK | CTX_WATCH_ONLY))
 		may_fail(expect, EINVAL);
+	if (m->descriptions[description_of_slot(m, op->slot)].watch_only &&
+	    !(fd_flags & CTX_WATCH_ONLY))
+		may_fail(expect, EPERM);
 	if (lowest_free_fd(m) == NOBODY)
 		may_fail(expect, EMFILE);
 	if (!must_fail(expect))
-		install(m, op->out, open_description(m, model_context(m, op->slot), false,
-						     fd_flags & CTX_NONBLOCK),
+		install(m, op->out, open_description(m, model_context(m, op->slot), false, fd_flags),
 			fd_flags & CTX_CLOEXEC, expect);
 }
 
@@ -349,8 +436,32 @@ static void step_info(const struct model *m, const struct op *op, struct expect 
 	expect->out_len = size;
 }
 
+/* Bytes of each structure in the first version of the ABI: nobody knows fewer. */
+static size_t first_size(uint32_t cmd)
+{
+	switch (ANY_SIZE(cmd)) {
+	case ANY_SIZE(CTX_IOC_CREATE):
+		return 80;
+	case ANY_SIZE(CTX_IOC_CANCEL):
+	case ANY_SIZE(CTX_IOC_SET_DEADLINE):
+		return 16;
+	case ANY_SIZE(CTX_IOC_WATCH):
+		return 4;
+	case ANY_SIZE(CTX_IOC_INFO):
+		return 224;
+	case ANY_SIZE(CTX_IOC_GET_VALUE):
+		return 24;
+	default:
+		return 0;
+	}
+}
+
 void step_ioctl(struct model *m, const struct op *op, struct expect *expect)
 {
+	if (_IOC_SIZE(op->cmd) < first_size(op->cmd)) {
+		may_fail(expect, EINVAL);
+		return;
+	}
 	switch (ANY_SIZE(op->cmd)) {
 	case ANY_SIZE(CTX_IOC_CREATE):
 		step_create(m, op, expect);

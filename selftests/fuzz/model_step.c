@@ -9,6 +9,8 @@
 
 #include "model_step.h"
 
+#define ASYNC_MAX	64	/* descriptors of a context with O_ASYNC */
+
 /* Where several things are wrong with a call, any of their errors will do. */
 void may_fail(struct expect *expect, int error)
 {
@@ -118,6 +120,15 @@ void model_slow(struct model *m)
 	m->late = true;
 }
 
+/* Or what comes to the children of further parents is not: the kernel's queue tells those. */
+void model_queued(struct model *m)
+{
+	if (!model_merges(m))
+		return;
+	m->queued = true;
+	m->late = true;
+}
+
 /* Whether @process is there and does not wait. */
 bool model_may_run(const struct model *m, unsigned int process)
 {
@@ -147,16 +158,32 @@ static void copy_table(struct model *m, unsigned int process)
 	m->processes[process].table = to - m->tables;
 }
 
+/* Its parent has them, too: so this ends none. */
+static void close_writable(struct model *m)
+{
+	int fd, description;
+
+	for (fd = 0; fd < FDS_MAX; fd++) {
+		description = description_of_fd(m, fd);
+		if (description != NOBODY && m->descriptions[description].writable)
+			close_fd(m, fd);
+	}
+}
+
 static void step_fork(struct model *m, const struct op *op, struct expect *expect)
 {
 	expect->skipped = m->processes[op->index].exists;
 	if (expect->skipped)
 		return;
 	m->processes[op->index] = m->processes[m->self];
-	if (op->cmd)
+	if (op->cmd == SHARES)
 		table_of(m, m->self)->users++;
 	else
 		copy_table(m, op->index);
+	if (op->cmd == WATCHES) {
+		m->self = op->index;
+		close_writable(m);
+	}
 }
 
 /* The kernel closes the highest last, but lets go of the files in the reverse order. */
@@ -174,28 +201,26 @@ static uint64_t ring_bit(int op)
 	return (uint64_t)1 << op;
 }
 
-/* Whether the end of @description would be that of an owner. */
-static bool is_owner(const struct model *m, int description)
-{
-	const struct description *d = &m->descriptions[description];
-
-	return d->writable && !cancelled(m, d->context) &&
-	       !(m->contexts[d->context].flags & CTX_CREATE_DETACHED);
-}
-
-/* A worker ends the requests of a ring while others close what is beside it in @table. */
+/* A worker lets go of what a ring has, or had, while others close what is beside it in @table. */
 static bool ends_race(const struct model *m, const struct table *table, bool all)
 {
-	bool ring = false, beside = false;
+	bool ring = false, dropped = false;
+	unsigned int beside = 0;
 	int i;
 
 	for (i = 0; i < OPS_MAX; i++)
 		ring |= table->rings & ring_bit(i) && m->requests[i] != NOBODY &&
 			m->descriptions[m->requests[i]].refs == 1 && is_owner(m, m->requests[i]);
-	for (i = 0; i < FDS_MAX; i++)
-		beside |= table->fds[i] != NOBODY && (all || table->cloexec[i]) &&
-			  is_owner(m, table->fds[i]);
-	return ring && beside;
+	for (i = 0; i < FDS_MAX; i++) {
+		if (table->fds[i] == NOBODY || !(all || table->cloexec[i]) ||
+		    !is_owner(m, table->fds[i]))
+			continue;
+		beside++;
+		/* This one is closed here, but may end there. */
+		if (m->descriptions[table->fds[i]].dropped)
+			dropped = true;
+	}
+	return (ring && beside) || (dropped && beside > 1);
 }
 
 /* The new program has descriptors of its own. */
@@ -219,12 +244,25 @@ static bool by_uring(enum manner manner)
 	return manner == BY_URING_READ || manner == BY_URING_POLL;
 }
 
+static bool by_signal(enum manner manner)
+{
+	return manner == BY_SIGNAL || manner == BY_GROUP_SIGNAL;
+}
+
 static void end_request(struct model *m, int op)
 {
 	int description = m->requests[op];
 
 	m->requests[op] = NOBODY;
 	put_description(m, description);
+}
+
+/* By a worker: where others have it still, nobody sees when. */
+static void drop_request(struct model *m, int op)
+{
+	m->descriptions[m->requests[op]].dropped = true;
+	model_slow(m);
+	end_request(m, op);
 }
 
 /* @process no longer waits. */
@@ -236,6 +274,8 @@ void model_unblock(struct model *m, unsigned int process)
 	p->blocked = NOBODY;
 	if (description == NOBODY)
 		return;
+	if (by_signal(p->manner))
+		m->descriptions[description].async = false;
 	if (p->holds)
 		put_description(m, description);
 	if (by_uring(p->manner)) {
@@ -277,26 +317,42 @@ void model_settle(struct model *m)
 		if (m->requests[op] == NOBODY || is_awaited(m, op) ||
 		    (ring_is_open(m, op) && !model_is_over(m, m->requests[op])))
 			continue;
-		end_request(m, op);
-		model_slow(m);
+		drop_request(m, op);
 	}
 }
 
+static unsigned int count_cancelled(const struct model *m)
+{
+	unsigned int n = 0;
+	int i;
+
+	for (i = 0; i < m->nr_contexts; i++)
+		n += cancelled(m, i);
+	return n;
+}
+
+/* Who exits leaves to the queue what it would take long to tell. */
 static void step_kill(struct model *m, const struct op *op, struct expect *expect)
 {
-	expect->skipped = !m->processes[op->index].exists ||
+	struct process *p = &m->processes[op->index];
+	unsigned int before = count_cancelled(m);
+
+	expect->skipped = !p->exists ||
 			  (table_of(m, op->index)->users == 1 &&
 			   ends_race(m, table_of(m, op->index), true));
 	if (expect->skipped)
 		return;
 	m->self = op->index;
-	if (!by_uring(m->processes[op->index].manner))
-		model_unblock(m, op->index);
-	m->processes[op->index].blocked = NOBODY;
-	m->processes[op->index].exists = false;
+	/* Neither a request of io_uring nor O_ASYNC goes with it. */
+	if (p->blocked != NOBODY && p->holds)
+		put_description(m, p->blocked);
+	p->blocked = NOBODY;
+	p->exists = false;
 	if (table_of(m, op->index)->users == 1)
 		close_many(m, true);
 	table_of(m, op->index)->users--;
+	if (count_cancelled(m) != before)
+		model_queued(m);
 }
 
 static void step_send(struct model *m, const struct op *op, struct expect *expect)
@@ -363,20 +419,52 @@ static bool may_block(const struct model *m, const struct op *op)
 	    m->descriptions[description].nonblock)
 		return false;
 	for (i = 0; i < PROCESSES; i++)
-		if (op->cmd == BY_SIGNAL && m->processes[i].exists &&
-		    m->processes[i].blocked == description && m->processes[i].manner == BY_SIGNAL)
+		if (by_signal(op->cmd) && m->processes[i].exists &&
+		    m->processes[i].blocked == description && by_signal(m->processes[i].manner))
 			return false;
 	return true;
+}
+
+static unsigned int count_async(const struct model *m, int context)
+{
+	unsigned int n = 0;
+	int i;
+
+	for (i = 0; i < m->nr_descriptions; i++)
+		n += m->descriptions[i].refs && m->descriptions[i].async &&
+		     m->descriptions[i].context == context;
+	return n;
+}
+
+/* More descriptors than may have O_ASYNC, and how many got it. */
+static void step_async(const struct model *m, const struct op *op, struct expect *expect)
+{
+	const struct description *d = &m->descriptions[description_of_slot(m, op->slot)];
+
+	/* What a worker has yet to let go of counts, too; and /dev/ctx is everybody's. */
+	expect->skipped = m->late || !d->context;
+	if (d->watch_only)
+		may_fail(expect, EPERM);
+	expect->ret = ASYNC_MAX - count_async(m, d->context);
 }
 
 static void step_block(struct model *m, const struct op *op, struct expect *expect)
 {
 	struct process *p = &m->processes[m->self];
+	struct description *d = &m->descriptions[description_of_slot(m, op->slot)];
 
 	expect->skipped = !m->self || !may_block(m, op);
 	expect->ret = 1;
-	if (expect->skipped || cancelled(m, model_context(m, op->slot)))
+	if (expect->skipped)
 		return;
+	if (by_signal(op->cmd)) {
+		d->async = false;
+		if (d->watch_only)
+			may_fail(expect, EPERM);
+	}
+	if (must_fail(expect) || cancelled(m, d->context))
+		return;
+	d->async = by_signal(op->cmd);
 	expect->blocks = true;
 	p->blocked = description_of_slot(m, op->slot);
 	p->manner = op->cmd;
@@ -452,6 +540,9 @@ static void step_on_slot(struct model *m, const struct op *op, struct expect *ex
 		break;
 	case OP_BLOCK:
 		step_block(m, op, expect);
+		break;
+	case OP_ASYNC:
+		step_async(m, op, expect);
 		break;
 	default:
 		step_set_deadline(m, op, expect);

@@ -14,7 +14,8 @@ struct table *table_of(struct model *m, unsigned int process);
 int description_of_fd(const struct model *m, int fd);
 int description_of_slot(const struct model *m, int slot);
 int lowest_free_fd(const struct model *m);
-int open_description(struct model *m, int context, bool writable, bool nonblock);
+bool is_owner(const struct model *m, int description);
+int open_description(struct model *m, int context, bool writable, uint32_t fd_flags);
 void put_description(struct model *m, int description);
 void close_fd(struct model *m, int fd);
 void install(struct model *m, int slot, int description, bool cloexec,

@@ -287,6 +287,8 @@ static void make_watch(struct op *op, struct rnd *rnd)
 	op->cmd = CTX_IOC_WATCH;
 	op->out = any_out(rnd);
 	*fd_flags = rnd_below(rnd, 4) | (rnd_one_in(rnd, 8) ? 1u << rnd_below(rnd, 32) : 0);
+	if (rnd_one_in(rnd, 3))
+		*fd_flags |= CTX_WATCH_ONLY;
 }
 
 static void make_set_deadline(struct op *op, struct rnd *rnd)
@@ -456,7 +458,7 @@ static enum op_kind any_kind(struct rnd *rnd, bool apart)
 	static const unsigned char percent_apart[OP_KINDS] = {
 		[OP_IOCTL] = 54, [OP_CLOSE] = 5, [OP_DUP] = 2, [OP_POLL] = 1, [OP_READ] = 2,
 		[OP_EXPIRE] = 1, [OP_FORK] = 9, [OP_EXEC] = 2, [OP_KILL] = 4, [OP_SEND] = 4,
-		[OP_RECEIVE] = 4, [OP_PURGE] = 2, [OP_BLOCK] = 10,
+		[OP_RECEIVE] = 4, [OP_PURGE] = 2, [OP_BLOCK] = 9, [OP_ASYNC] = 1,
 	};
 
 	if (apart)
@@ -467,6 +469,123 @@ static enum op_kind any_kind(struct rnd *rnd, bool apart)
 	return kind_by_percent(rnd, percent);
 }
 
+/* What a program has beside its operations: a part after theirs */
+static struct rnd rnd_program(uint64_t seed)
+{
+	return rnd_part(seed, OPS_MAX);
+}
+
+/* Whether it runs as a user who may have USER_CONTEXTS. */
+bool program_is_limited(uint64_t seed)
+{
+	struct rnd rnd = rnd_program(seed);
+
+	return rnd_one_in(&rnd, 4);
+}
+
+/* How often each storey of its tower has the one below as a further parent; 0 for no tower */
+static unsigned int tower_width(uint64_t seed)
+{
+	struct rnd rnd = rnd_program(seed);
+
+	rnd_next(&rnd);
+	return rnd_one_in(&rnd, 4) ? ANY_OF(&rnd, 1, 1, 2, 8) : 0;
+}
+
+/*
+ * In some programs much is built on the context that was built last: so there are many ways up,
+ * and many edges to further parents in a row. Nothing else fills its slot.
+ */
+static void make_storey(struct op *op, struct rnd *rnd, unsigned int width, bool first)
+{
+	struct ctx_create_args *args = (void *)op->memory->args;
+	unsigned int i;
+
+	op->kind = OP_IOCTL;
+	op->cmd = CTX_IOC_CREATE;
+	op->arg = (uintptr_t)args;
+	op->slot = first || !rnd_one_in(rnd, 4) ? BACKGROUND : TOWER;
+	op->out = TOWER;
+	op->look = rnd_one_in(rnd, 3) ? any_slot(rnd) : TOWER;
+	/* Else it goes with the descriptor whose place the next one takes. */
+	args->flags = rnd_one_in(rnd, 16) ? 0 : CTX_CREATE_DETACHED;
+	if (rnd_one_in(rnd, 16))
+		args->flags |= CTX_CREATE_WITHOUT_CANCEL;
+	if (first || (op->slot == TOWER && rnd_one_in(rnd, 2)))
+		return;
+	args->parents = (uintptr_t)op->memory->parents;
+	args->nr_parents = width;
+	for (i = 0; i < width; i++)
+		op->parents[i] = rnd_one_in(rnd, 32) ? any_slot(rnd) : TOWER;
+}
+
+static bool has_family(uint64_t seed)
+{
+	struct rnd rnd = rnd_program(seed);
+
+	return rnd_below(&rnd, 3) == 1;
+}
+
+#define FAMILY_OPS	7
+
+/*
+ * In some programs of several processes the second owns a few contexts, and the third waits on the
+ * lowest of them: else hardly anybody who is killed would leave anybody waiting.
+ */
+static void make_family(struct op *op, struct rnd *rnd, unsigned int i)
+{
+	struct ctx_create_args *args = (void *)op->memory->args;
+
+	op->process = i > 0;
+	op->slot = i + 1;
+	op->out = i + 2;
+	switch (i) {
+	case 0:
+	case 5:
+		op->kind = OP_FORK;
+		op->index = i ? 2 : 1;
+		op->cmd = i ? WATCHES : COPIES;
+		op->out = -1;
+		break;
+	case 4:
+		op->kind = OP_IOCTL;
+		op->cmd = CTX_IOC_WATCH;
+		op->arg = (uintptr_t)args;
+		break;
+	case 6:
+		op->kind = OP_BLOCK;
+		op->process = 2;
+		op->slot = 6;
+		op->out = -1;
+		op->cmd = rnd_below(rnd, MANNERS);
+		op->arg = (uintptr_t)op->memory->out;
+		break;
+	default:
+		op->kind = OP_IOCTL;
+		op->cmd = CTX_IOC_CREATE;
+		op->arg = (uintptr_t)args;
+		if (i == 1)
+			op->slot = BACKGROUND;
+		else
+			args->flags = CTX_CREATE_DETACHED;
+		if (i == 3 && rnd_one_in(rnd, 2)) {
+			op->slot = BACKGROUND;
+			args->parents = (uintptr_t)op->memory->parents;
+			args->nr_parents = 1;
+			op->parents[0] = 4;
+		}
+		break;
+	}
+}
+
+static void leave_tower(struct op *op)
+{
+	if (op->out == TOWER)
+		op->out++;
+	if (op->slot == TOWER && (op->kind == OP_CLOSE || op->kind == OP_PURGE))
+		op->slot++;
+}
+
 /*
  * Makes @op, whose @memory is there, the operation @i of the program that @seed stands for, which
  * runs in one process, or @apart in several.
@@ -474,7 +593,7 @@ static enum op_kind any_kind(struct rnd *rnd, bool apart)
 void op_make(struct op *op, uint64_t seed, unsigned int i, bool apart)
 {
 	struct rnd rnd = rnd_part(seed, i);
-	unsigned int p;
+	unsigned int p, width = tower_width(seed);
 
 	memset(op->memory, 0, offsetof(struct op_memory, out));
 	op->kind = any_kind(&rnd, apart);
@@ -488,6 +607,14 @@ void op_make(struct op *op, uint64_t seed, unsigned int i, bool apart)
 	op->look = any_slot(&rnd);
 	for (p = 0; p <= CTX_PARENTS_MAX; p++)
 		op->parents[p] = PARENT_NONE;
+	if (apart && has_family(seed) && i < FAMILY_OPS) {
+		make_family(op, &rnd, i);
+		return;
+	}
+	if (width && (!i || rnd_one_in(&rnd, 3))) {
+		make_storey(op, &rnd, width, !i);
+		return;
+	}
 
 	switch (op->kind) {
 	case OP_IOCTL:
@@ -519,7 +646,7 @@ void op_make(struct op *op, uint64_t seed, unsigned int i, bool apart)
 	case OP_FORK:
 	case OP_KILL:
 		op->index = 1 + rnd_below(&rnd, PROCESSES - 1);
-		op->cmd = rnd_below(&rnd, 2);
+		op->cmd = rnd_below(&rnd, KINS);
 		break;
 	case OP_RECEIVE:
 		op->out = any_out(&rnd);
@@ -543,6 +670,8 @@ void op_make(struct op *op, uint64_t seed, unsigned int i, bool apart)
 	default:
 		break;
 	}
+	if (width)
+		leave_tower(op);
 	/* What it has to do with is looked at more often than anything else. */
 	if (!rnd_one_in(&rnd, 3))
 		op->look = op->out >= 0 ? op->out : op->slot;
@@ -611,6 +740,7 @@ void op_print(FILE *to, const struct op *op)
 		[OP_UNWAIT] = "unwait", [OP_EXPIRE] = "expire", [OP_LAPSE] = "lapse",
 		[OP_FORK] = "fork", [OP_EXEC] = "exec", [OP_KILL] = "kill", [OP_SEND] = "send",
 		[OP_RECEIVE] = "receive", [OP_PURGE] = "purge", [OP_BLOCK] = "block",
+		[OP_ASYNC] = "async",
 	};
 
 	fprintf(to, "process %u: ", op->process);

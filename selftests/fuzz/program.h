@@ -16,11 +16,13 @@
 #define OPS_MAX		64	/* of a program */
 #define SLOTS		9
 #define BACKGROUND	0	/* the slot of /dev/ctx, which stays */
+#define TOWER		1	/* the slot of what is built on, in programs that do so */
 #define MAPS		4
 #define WAITERS		6
 #define PROCESSES	4	/* of a program that runs in several */
 #define QUEUES		2	/* of descriptors that are sent */
 #define QUEUE_MAX	3
+#define USER_CONTEXTS	10	/* that a user may have */
 
 enum op_kind {
 	OP_IOCTL,	/* any, with any bytes */
@@ -35,20 +37,24 @@ enum op_kind {
 	OP_EXPIRE,	/* a deadline strikes: waits for that */
 	OP_LAPSE,	/* a deadline is set and removed: must not strike */
 	/* In programs of several processes alone */
-	OP_FORK,	/* into process @index; where @cmd, that shares the descriptors */
+	OP_FORK,	/* into process @index, which @cmd says how it is related to */
 	OP_EXEC,
 	OP_KILL,	/* process @index, by SIGKILL */
 	OP_SEND,	/* over socket @index */
 	OP_RECEIVE,
 	OP_PURGE,	/* closes it while it is in flight over a socket that nobody reads */
 	OP_BLOCK,	/* waits, in the manner of @cmd */
+	OP_ASYNC,	/* has as many descriptors signalled as can be, and then none */
 	OP_KINDS,
 };
+
+/* What a process gets of its parent's descriptors: copies, the same, or copies of read-only ones */
+enum kin { COPIES, SHARES, WATCHES, KINS };
 
 /* The ways of OP_BLOCK to wait */
 enum manner {
 	BY_READ, BY_POLL, BY_SELECT, BY_EPOLL, BY_EPOLL_ET, BY_EPOLL_ONESHOT, BY_EPOLL_EXCLUSIVE,
-	BY_URING_READ, BY_URING_POLL, BY_SIGNAL,
+	BY_URING_READ, BY_URING_POLL, BY_SIGNAL, BY_GROUP_SIGNAL,
 	MANNERS,
 };
 
@@ -114,6 +120,7 @@ const char *program_key(unsigned int i);
 size_t program_readable(const struct op *op, uint64_t address);
 size_t program_writable(const struct op *op, uint64_t address);
 
+bool program_is_limited(uint64_t seed);
 void op_make(struct op *op, uint64_t seed, unsigned int i, bool apart);
 void op_print(FILE *to, const struct op *op);
 

@@ -3,6 +3,7 @@
  * Race mode: the process that leads. It makes the rounds, sends the descriptors to the actors,
  * tells them when to run and judges what came of it.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,6 +36,7 @@
  * @batch: an open file of /dev/ctx_batch, to build with
  * @sock: through which each process gets descriptors
  * @said: when there was a line last
+ * @victim: a process that is to be killed when the actors run; 0 for none
  */
 struct race {
 	struct race_shared	*shared;
@@ -44,6 +47,7 @@ struct race {
 	uint64_t		rounds;
 	uint64_t		calls;
 	double			said;
+	pid_t			victim;
 };
 
 static double now(void)
@@ -111,6 +115,61 @@ static void give(struct race *race, unsigned int actor, enum race_order order)
 	race_wake(&desk->nr);
 }
 
+/* Somebody who has nothing but one descriptor, the builder's own of the victim, and no end. */
+static bool start_victim(struct race *race)
+{
+	const struct race_round *round = &race->shared->round;
+	int fd = -1, pipe[2];
+	unsigned int i;
+	char byte;
+
+	if (round->victim < 0)
+		return true;
+	for (i = 0; i < round->build.nr; i++)
+		if (round->build.call[i].out == RACE_WRITABLE(round->victim))
+			fd = round->build.call[i].ret;
+	if (pipe2(pipe, O_CLOEXEC))
+		return false;
+	race->victim = fork();
+	if (!race->victim) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close_range(0, fd - 1, 0);
+		close_range(fd + 1, ~0U, 0);
+		for (;;)
+			pause();
+	}
+	close(pipe[1]);
+	/* Closed there, too: it has let go of all else. */
+	if (race->victim > 0 && read(pipe[0], &byte, 1))
+		return false;
+	close(pipe[0]);
+	return race->victim > 0;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static void kill_victim(struct race *race)
+{
+	struct race_round *round = &race->shared->round;
+	unsigned int turns = round->victim_delay;
+
+	if (race->victim <= 0)
+		return;
+	while (turns--)
+		__asm__ __volatile__("" ::: "memory");
+	round->killed = (struct batch_call){ .begin = clock_ns() };
+	kill(race->victim, SIGKILL);
+	waitpid(race->victim, NULL, 0);
+	round->killed.end = clock_ns();
+	race->victim = 0;
+}
+
 /* Has the actors of the round carry out @order. False where one does not come back. */
 static bool order(struct race *race, enum race_order what)
 {
@@ -122,6 +181,7 @@ static bool order(struct race *race, enum race_order what)
 	shared->ready = shared->start = shared->finish = shared->done = 0;
 	for (i = 0; i < nr; i++)
 		give(race, i, what);
+	kill_victim(race);
 	while ((done = __atomic_load_n(&shared->done, __ATOMIC_ACQUIRE)) < nr) {
 		race_sleep(&shared->done, done);
 		if (now() - start > PATIENCE || waitpid(-1, NULL, WNOHANG) > 0)
@@ -235,6 +295,10 @@ static bool play(struct race *race, uint64_t seed)
 
 	race_make(round, seed);
 	race_program_run(race->batch, &round->build);
+	if (!start_victim(race)) {
+		printf("# race: no victim: %m\n");
+		return false;
+	}
 	hand_out(race);
 	let_sleep(race);
 	if (!order(race, RACE_RUN) || !wake_up(race) || !settle(race)) {

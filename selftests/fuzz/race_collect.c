@@ -234,6 +234,7 @@ static const char *name_of(const struct batch_call *call)
 		[BATCH_SET] = "take", [BATCH_CLOSE] = "close", [BATCH_DUP] = "dup",
 		[BATCH_POLL] = "poll", [BATCH_READ] = "read", [BATCH_MMAP] = "mmap",
 		[BATCH_MUNMAP] = "munmap", [BATCH_WAIT] = "wait", [BATCH_UNWAIT] = "unwait",
+		[BATCH_ASYNC] = "async",
 	};
 
 	return names[call->what];
@@ -276,6 +277,16 @@ static void on_nap(struct collecting *c)
 		on_poll(e);
 	/* It waits until there is something to see. */
 	e->strange |= !e->cancelled;
+}
+
+/* Who is killed leaves to others what would take it long. */
+static void on_victim(struct collecting *c)
+{
+	struct history_event *e = add(c, &c->round->killed, HISTORY_RELEASE, "kill",
+				      c->round->victim);
+
+	e->actor = RACE_VICTIM;
+	e->brief = true;
 }
 
 static void collect(struct collecting *c, const struct race_program *program)
@@ -343,6 +354,8 @@ void race_collect(struct race_events *events, struct race_round *round)
 	collect(&c, &round->wake);
 	if (round->nap.how)
 		on_nap(&c);
+	if (round->victim >= 0)
+		on_victim(&c);
 	for (c.actor = 0; c.actor < (int)round->nr_actors; c.actor++) {
 		race_hand_init(&c.hand);
 		c.last = false;

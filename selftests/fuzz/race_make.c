@@ -5,23 +5,32 @@
  */
 #include "race_op.h"
 
-/* How the actors go about it: each as it likes, all through the contexts at one pace, or a duel. */
+/*
+ * How the actors go about it: each as it likes, all through the contexts at one pace, or in a duel
+ * of one that ends contexts or of two.
+ */
 enum manner {
-	APART, TOGETHER, DUEL, MANNERS
+	APART, TOGETHER, DUEL, DOUBLE, MANNERS
 };
+
+static bool is_duel(enum manner manner)
+{
+	return manner == DUEL || manner == DOUBLE;
+}
 
 /* Parts of what a seed determines, after those of the actors. */
 enum { FOREST_PART = RACE_ACTORS, ROUND_PART, DUEL_PART };
 
 /* How often each is done, to each other. */
 static const unsigned char themes[][OP_NR] = {
-	/* cre can clo dup wat dea pol inf rea val wai unw mma mun vie chu */
-	{   8,  5,  5,  2,  2,  4,  4,  6,  3,  2,  6,  2,  4,  1,  4,  2 },	/* all */
-	{  20,  3, 16,  1,  1,  2,  1,  4,  0,  0,  3,  0,  3,  1,  2, 10 },	/* come and go */
-	{   2,  3,  1,  0,  2,  0,  2,  2,  0,  0, 20,  4, 12,  1,  4,  0 },	/* join */
-	{   2, 20,  4,  0,  0,  0,  0,  2,  0,  0,  2,  0,  0,  0,  6,  0 },	/* cancel */
-	{   6,  2,  2,  0,  0, 20,  3,  8,  0,  0,  4,  0,  0,  0,  3,  0 },	/* deadlines */
-	{   2,  1,  1,  1,  1,  0, 10, 16,  8,  3,  1,  0,  1,  0,  4,  0 },	/* look */
+	/* cre can clo dup wat dea pol inf rea val wai unw mma mun vie chu asy beh */
+	{   8,  5,  5,  2,  2,  4,  4,  6,  3,  2,  6,  2,  4,  1,  4,  2,  1,  1 },	/* all */
+	{  20,  3, 16,  1,  1,  2,  1,  4,  0,  0,  3,  0,  3,  1,  2, 10,  1,  2 },	/* come and go */
+	{   2,  3,  1,  0,  2,  0,  2,  2,  0,  0, 20,  4, 12,  1,  4,  0,  6,  2 },	/* join */
+	{   2, 20,  4,  0,  0,  0,  0,  2,  0,  0,  2,  0,  0,  0,  6,  0,  4,  4 },	/* cancel */
+	{   6,  2,  2,  0,  0, 20,  3,  8,  0,  0,  4,  0,  0,  0,  3,  0,  0,  2 },	/* deadlines */
+	{   2,  1,  1,  1,  1,  0, 10, 16,  8,  3,  1,  0,  1,  0,  4,  0,  1,  0 },	/* look */
+	{   2,  8,  2,  1,  2,  2,  0,  1,  0,  0,  4,  0,  2,  0,  3,  0, 20,  0 },	/* signals */
 };
 
 #define THEMES (sizeof(themes) / sizeof(*themes))
@@ -63,11 +72,12 @@ static void make_duel(struct making *m)
 		unsigned int	ns;
 	} others[] = {
 		{ OP_WAIT, 300 }, { OP_MMAP, 3000 }, { OP_MMAP, 3000 }, { OP_CREATE, 2000 },
-		{ OP_CHURN, 300 }, { OP_INFO, 300 },
+		{ OP_CHURN, 300 }, { OP_INFO, 300 }, { OP_ASYNC, 1000 }, { OP_BEHIND, 3000 },
 	};
 	struct rnd rnd = rnd_part(m->round->seed, DUEL_PART);
 	unsigned int other = rnd_below(&rnd, sizeof(others) / sizeof(*others));
-	bool keeper = m->round->keeper[0] == m->actor, closes = rnd_one_in(&m->rnd, 3);
+	bool keeper = m->round->keeper[0] == m->actor;
+	enum { CANCELS, CLOSES, EXPIRES, ENDS } ends = rnd_below(&m->rnd, ENDS);
 
 	m->duel = true;
 	for (m->together = m->round->nr_built - 1; m->together >= 0; m->together--) {
@@ -76,8 +86,10 @@ static void make_duel(struct making *m)
 			race_meet(m, keeper ? others[other].ns : 200);
 		if (!keeper)
 			race_op(m, others[other].op);
-		else if (closes)
+		else if (ends == CLOSES)
 			race_close(m, RACE_WRITABLE(m->together));
+		else if (ends == EXPIRES)
+			race_expire(m, RACE_WRITABLE(m->together));
 		else
 			race_cancel(m, RACE_WRITABLE(m->together));
 	}
@@ -98,8 +110,26 @@ static void make_setup(struct making *m, enum manner manner)
 		race_begin(m, BATCH_SET, -1)->out = RACE_WRITABLE(ctx);
 		race_end(m);
 	}
-	for (nr = manner == DUEL ? 0 : rnd_below(&m->rnd, 12); nr; nr--)
+	for (nr = is_duel(manner) ? 0 : rnd_below(&m->rnd, 12); nr; nr--)
 		race_place_op(m, rnd_one_in(&m->rnd, 3) ? OP_MMAP : OP_WAIT);
+}
+
+/* Both end contexts at one moment, that have others below both of them, and may be so themselves. */
+static void make_double(struct making *m)
+{
+	int own;
+
+	m->duel = true;
+	for (m->together = m->round->nr_built - 1; m->together > 0; m->together -= 2) {
+		own = m->together - (m->round->keeper[m->together] != m->actor);
+		race_meet(m, 1000);
+		if (rnd_one_in(&m->rnd, 3))
+			race_close(m, RACE_WRITABLE(own));
+		else
+			race_cancel(m, RACE_WRITABLE(own));
+		/* What the return promises */
+		race_view(m, true);
+	}
 }
 
 /* What is told comes first: to look at a descriptor may tell what was left untold. */
@@ -129,6 +159,8 @@ static void make_actor(struct race_round *round, unsigned int actor, enum manner
 	m.program = &part->race;
 	if (manner == DUEL)
 		make_duel(&m);
+	else if (manner == DOUBLE)
+		make_double(&m);
 	else
 		make_race(&m, manner == TOGETHER);
 	m.program = &part->last;
@@ -199,6 +231,20 @@ static void make_nap(struct making *m)
 	}
 }
 
+/* Somebody who is not among the actors has a part, in some rounds. */
+static void make_absent(struct making *m)
+{
+	struct race_round *round = m->round;
+
+	if (rnd_one_in(&m->rnd, 16)) {
+		round->victim = rnd_below(&m->rnd, round->nr_built);
+		round->keeper[round->victim] = RACE_BUILDER;
+		round->victim_delay = rnd_below(&m->rnd, 1 << rnd_below(&m->rnd, 18));
+	} else {
+		make_nap(m);
+	}
+}
+
 static void make_forest(struct race_round *round, enum manner manner)
 {
 	struct making m = {
@@ -212,6 +258,7 @@ static void make_forest(struct race_round *round, enum manner manner)
 	race_hand_init(&m.hand);
 	round->build.nr = round->wake.nr = 0;
 	round->nap.how = SLEEP_NOT;
+	round->victim = -1;
 	while (round->nr_built < nr) {
 		int ctx = round->nr_built++;
 		struct ctx_create_args args = { };
@@ -230,9 +277,11 @@ static void make_forest(struct race_round *round, enum manner manner)
 		/* By one actor, or each by any. */
 		round->keeper[ctx] = one < round->nr_actors ? one :
 							      rnd_below(&m.rnd, round->nr_actors);
+		if (manner == DOUBLE)
+			round->keeper[ctx] = ctx % 2;
 	}
-	if (manner != DUEL)
-		make_nap(&m);
+	if (!is_duel(manner))
+		make_absent(&m);
 }
 
 void race_make(struct race_round *round, uint64_t seed)
@@ -245,7 +294,7 @@ void race_make(struct race_round *round, uint64_t seed)
 	round->nr_ctxs = round->nr_built = 0;
 	/* More than there are processors, now and then: then some stop in the middle of a call. */
 	round->nr_actors = 2;
-	if (manner != DUEL && rnd_one_in(&rnd, 3))
+	if (!is_duel(manner) && rnd_one_in(&rnd, 3))
 		round->nr_actors += rnd_below(&rnd, RACE_ACTORS - 1);
 	round->met[0] = round->met[1] = 0;
 	make_forest(round, manner);

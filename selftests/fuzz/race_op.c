@@ -146,33 +146,57 @@ static void make_deadline(struct making *m)
 	race_end(m);
 }
 
-/* Puts the parent at @slot and some further ones into the tree. */
-static struct history_ctx *plant(struct making *m, int slot)
+/* Puts a child of the context at @slot into the tree. */
+static struct history_ctx *plant(struct making *m, int slot, uint32_t flags)
 {
 	struct race_round *round = m->round;
-	struct history_ctx *ctx = &round->ctx[round->nr_ctxs];
+	unsigned int nr = round->nr_ctxs;
+	int parent = m->hand.slot[slot].ctx;
+	bool up = parent >= 0 && !(flags & CTX_CREATE_WITHOUT_CANCEL);
 
-	*ctx = (struct history_ctx){ .parent = m->hand.slot[slot].ctx };
-	round->depth[round->nr_ctxs] = ctx->parent < 0 ? 0 : round->depth[ctx->parent] + 1;
-	return ctx;
+	round->ctx[nr] = (struct history_ctx){ .parent = parent, .flags = flags };
+	round->depth[nr] = parent < 0 ? 0 : round->depth[parent] + 1;
+	round->ways[nr] = up ? round->ways[parent] : 0;
+	round->edges[nr] = up ? round->edges[parent] : 0;
+	return &round->ctx[nr];
 }
 
-static void add_parents(struct making *m, struct history_ctx *ctx, unsigned int nr)
+/* Unless that gave the newest context more ways up, or edges in a row, than it may have. */
+static bool add_parent(struct race_round *round, int parent)
 {
-	struct race_round *round = m->round;
-	struct race_step *create = &m->program->step[m->program->nr + nr];
+	unsigned int nr = round->nr_ctxs;
+	struct history_ctx *ctx = &round->ctx[nr];
 
-	for (; ctx->nr_further < nr; ctx->nr_further++) {
-		int slot = pick(m, false);
-		int parent = m->hand.slot[slot].ctx;
-		struct batch_call *call = race_begin(m, BATCH_FD, slot);
+	if (round->ways[nr] + round->ways[parent] > RACE_WAYS || round->edges[parent] == RACE_EDGES)
+		return false;
+	ctx->further[ctx->nr_further++] = parent;
+	round->ways[nr] += round->ways[parent];
+	if (round->edges[nr] < round->edges[parent] + 1)
+		round->edges[nr] = round->edges[parent] + 1;
+	if (round->depth[nr] < round->depth[parent] + 1)
+		round->depth[nr] = round->depth[parent] + 1;
+	return true;
+}
+
+/* Up to @nr of them. */
+static void add_parents(struct making *m, unsigned int nr)
+{
+	int slots[HISTORY_FURTHER], n = 0, i;
+	struct race_step *create;
+
+	while (nr--) {
+		slots[n] = pick(m, false);
+		n += add_parent(m->round, m->hand.slot[slots[n]].ctx);
+	}
+	if (!m->round->ways[m->round->nr_ctxs])
+		m->round->ways[m->round->nr_ctxs] = 1;
+	create = &m->program->step[m->program->nr + n];
+	for (i = 0; i < n; i++) {
+		struct batch_call *call = race_begin(m, BATCH_FD, slots[i]);
 
 		call->flags = 0;
-		call->arg = (uintptr_t)&create->fds[ctx->nr_further];
+		call->arg = (uintptr_t)&create->fds[i];
 		race_end(m);
-		ctx->further[ctx->nr_further] = parent;
-		if (round->depth[parent] >= round->depth[round->nr_ctxs])
-			round->depth[round->nr_ctxs] = round->depth[parent] + 1;
 	}
 }
 
@@ -197,17 +221,16 @@ static void add_value(struct making *m, struct race_step *create)
 void race_child(struct making *m, int slot, int out, unsigned int nr_further,
 		       struct ctx_create_args args)
 {
-	struct history_ctx *ctx = plant(m, slot);
+	struct history_ctx *ctx = plant(m, slot, args.flags);
 	struct race_step *create;
 
-	add_parents(m, ctx, nr_further);
-	ctx->flags = args.flags;
+	add_parents(m, nr_further);
 	race_ioctl(m, slot, CTX_IOC_CREATE)->out = out;
 	create = race_step_of(m);
 	create->child = m->round->nr_ctxs;
 	create->create = args;
 	create->create.fd_flags = CTX_NONBLOCK;
-	create->create.nr_parents = nr_further;
+	create->create.nr_parents = ctx->nr_further;
 	create->create.parents = (uintptr_t)create->fds;
 	race_name(create->create.name, create->child);
 	add_value(m, create);
@@ -300,6 +323,57 @@ static void make_churn(struct making *m)
 	if (m->duel)
 		race_meet(m, 200);
 	race_close(m, child);
+}
+
+/* A deadline that is about to come, and another or none in its place at about that time. */
+void race_expire(struct making *m, int slot)
+{
+	struct ctx_deadline_args args = {
+		.flags = CTX_CREATE_TIMEOUT, .deadline = rnd_below(&m->rnd, 10000),
+		.clockid = CLOCK_MONOTONIC,
+	};
+
+	race_ioctl(m, slot, CTX_IOC_SET_DEADLINE);
+	race_step_of(m)->deadline = args;
+	race_end(m);
+	if (rnd_one_in(&m->rnd, 2))
+		args = (struct ctx_deadline_args){ .clockid = CLOCK_REALTIME };
+	race_ioctl(m, slot, CTX_IOC_SET_DEADLINE);
+	race_step_of(m)->deadline = args;
+	race_end(m);
+}
+
+/* Of a description that the others have, too: they may do the same. */
+static void make_async(struct making *m)
+{
+	int slot = pick(m, rnd_one_in(&m->rnd, 4));
+	bool on = rnd_below(&m->rnd, 3);
+	unsigned int i;
+
+	if (slot < 0 || !race_room(m, 2))
+		return;
+	for (i = 0; i < 2; i++, on = !on) {
+		race_begin(m, BATCH_ASYNC, slot)->cmd = on;
+		race_end(m);
+	}
+}
+
+/* A child of a context that has the one that all turn to as a further parent. */
+static void make_behind(struct making *m)
+{
+	const struct race_round *round = m->round;
+	unsigned int ctx, i;
+
+	if (!race_room(m, 5) || round->nr_ctxs == HISTORY_CTXS || m->made == BATCH_SLOTS)
+		return;
+	for (ctx = round->nr_built; ctx--;)
+		for (i = 0; i < round->ctx[ctx].nr_further; i++)
+			if (round->ctx[ctx].further[i] == m->together &&
+			    m->hand.slot[RACE_WATCH(ctx)].ctx >= 0) {
+				race_child(m, RACE_WATCH(ctx), new_slot(m), rnd_below(&m->rnd, 2),
+					   (struct ctx_create_args){ });
+				return;
+			}
 }
 
 static void make_value(struct making *m)
@@ -398,6 +472,12 @@ void race_op(struct making *m, enum race_op op)
 		break;
 	case OP_CHURN:
 		make_churn(m);
+		break;
+	case OP_ASYNC:
+		make_async(m);
+		break;
+	case OP_BEHIND:
+		make_behind(m);
 		break;
 	case OP_CANCEL:
 		make_cancel(m);

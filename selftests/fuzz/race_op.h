@@ -10,7 +10,8 @@
 
 enum race_op {
 	OP_CREATE, OP_CANCEL, OP_CLOSE, OP_DUP, OP_WATCH, OP_DEADLINE, OP_POLL, OP_INFO, OP_READ,
-	OP_VALUE, OP_WAIT, OP_UNWAIT, OP_MMAP, OP_MUNMAP, OP_VIEW, OP_CHURN, OP_NR
+	OP_VALUE, OP_WAIT, OP_UNWAIT, OP_MMAP, OP_MUNMAP, OP_VIEW, OP_CHURN, OP_ASYNC,
+	OP_BEHIND, OP_NR
 };
 
 /**
@@ -47,6 +48,7 @@ void race_child(struct making *m, int slot, int out, unsigned int nr_further,
 		struct ctx_create_args args);
 void race_cancel(struct making *m, int slot);
 void race_close(struct making *m, int slot);
+void race_expire(struct making *m, int slot);
 void race_place_op(struct making *m, enum race_op op);
 void race_op(struct making *m, enum race_op op);
 

@@ -24,7 +24,10 @@
 #define RACE_BUILDER	RACE_ACTORS	/* the process that leads, and builds the forest */
 #define RACE_SLEEPER	(RACE_ACTORS + 1)	/* that waits for a context in a system call */
 #define RACE_BUILT	16		/* contexts that are there at the start, at most */
+#define RACE_VICTIM	(RACE_SLEEPER + 1)	/* that is killed */
 #define RACE_STEPS	160
+#define RACE_WAYS	1024	/* up from a context, at most */
+#define RACE_EDGES	16	/* in a row, at most */
 
 #define RACE_BACKGROUND		0	/* slots */
 #define RACE_WATCH(ctx)		(1 + (ctx))
@@ -76,7 +79,7 @@ struct race_actor {
 };
 
 enum race_sleep {
-	SLEEP_NOT, SLEEP_READ, SLEEP_POLL, SLEEP_EPOLL, SLEEPS
+	SLEEP_NOT, SLEEP_READ, SLEEP_POLL, SLEEP_EPOLL, SLEEP_SIGNAL, SLEEP_GROUP_SIGNAL, SLEEPS
 };
 
 /**
@@ -101,11 +104,16 @@ struct race_nap {
  * @nr_ctxs: contexts that are ever made
  * @ctx: their places in the tree
  * @depth: their depths
+ * @ways: different ways up from them
+ * @edges: to further parents on that of them with most
  * @valued: the contexts that have a value, which is their number
  * @keeper: the actor that has a context's writable descriptor at the start
  * @build: makes the forest
  * @nap: a process that sleeps meanwhile; the builder keeps the first context then
  * @wake: ends that
+ * @victim: a context the writable descriptor of which is a process's that is killed; or -1
+ * @victim_delay: turns until it is
+ * @killed: the kill, as if it were a call of a batch
  * @met: for the meetings of a duel
  */
 struct race_round {
@@ -115,11 +123,16 @@ struct race_round {
 	unsigned int		nr_ctxs;
 	struct history_ctx	ctx[HISTORY_CTXS];
 	unsigned int		depth[HISTORY_CTXS];
+	unsigned int		ways[HISTORY_CTXS];
+	unsigned int		edges[HISTORY_CTXS];
 	bool			valued[HISTORY_CTXS];
 	unsigned int		keeper[RACE_BUILT];
 	struct race_program	build;
 	struct race_nap		nap;
 	struct race_program	wake;
+	int			victim;
+	unsigned int		victim_delay;
+	struct batch_call	killed;
 	uint32_t		met[2];
 	struct race_actor	actor[RACE_ACTORS];
 };

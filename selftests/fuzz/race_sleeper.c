@@ -4,6 +4,7 @@
  * race and until the one that leads has cancelled it. If nobody wakes it, it never comes back.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,34 @@ static int64_t wait_by_epoll(int fd)
 	return ret == 1 ? (int64_t)event.events : ret;
 }
 
+/* Turns it on and off while the actors are at work, and then leaves it on. */
+static int64_t wait_by_signal(int fd, pid_t owner)
+{
+	struct timespec moment = { .tv_nsec = 1000 };
+	sigset_t set;
+	int turns = 100, signal = -1;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (fcntl(fd, F_SETOWN, owner))
+		return -errno;
+	while (signal < 0 && turns--) {
+		if (fcntl(fd, F_SETFL, O_ASYNC))
+			return -errno;
+		signal = sigtimedwait(&set, NULL, &moment);
+		if (signal < 0 && turns)
+			fcntl(fd, F_SETFL, 0);
+	}
+	while (signal < 0)
+		signal = sigwaitinfo(&set, NULL);
+	fcntl(fd, F_SETFL, 0);
+	/* One that came as it was turned off is none of the next round's. */
+	while (sigtimedwait(&set, NULL, &(struct timespec){ }) > 0)
+		;
+	return signal == SIGIO ? POLLIN | POLLRDNORM : -EPROTO;
+}
+
 static int64_t wait_for(struct race_nap *nap, int fd)
 {
 	ssize_t n;
@@ -51,6 +80,10 @@ static int64_t wait_for(struct race_nap *nap, int fd)
 		return wait_by_poll(fd);
 	case SLEEP_EPOLL:
 		return wait_by_epoll(fd);
+	case SLEEP_SIGNAL:
+		return wait_by_signal(fd, getpid());
+	case SLEEP_GROUP_SIGNAL:
+		return wait_by_signal(fd, -getpid());
 	default:
 		n = read(fd, &nap->event, sizeof(nap->event));
 		return n < 0 ? -errno : n;
@@ -64,6 +97,7 @@ void race_sleeper_main(struct race_shared *shared, int sock)
 	uint32_t nr = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
 	while (race_next_order(&shared->desk[RACE_SLEEPER], &nr) != RACE_QUIT) {
 		race_receive(sock, fds);
 		nap->call.begin = clock_ns();

@@ -305,6 +305,7 @@ int run_program(struct run *run, uint64_t seed, const unsigned int *keep, unsign
 	memset(run->ids, 0, sizeof(run->ids));
 	memset(run->cancelled_at, 0, sizeof(run->cancelled_at));
 	model_init(&run->model, run->background);
+	run->model.limit = run->apart && program_is_limited(seed) ? USER_CONTEXTS : 0;
 	run->nr = nr;
 	for (i = 0; i < nr; i++) {
 		run->number[i] = keep ? keep[i] : i;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "batch/ctx_batch.h"
 #include "model.h"
@@ -43,6 +44,7 @@ struct span {
  * @boot: likewise CLOCK_BOOTTIME
  * @total: calls that were made on open contexts
  * @apart: programs run in several processes
+ * @uid: of those of them who have a limit of contexts
  * @waits_in: the operation in which each process waits
  * @waits_on: the description on which it does
  * @failure: what was different; empty where nothing was
@@ -71,6 +73,7 @@ struct run {
 	struct span		boot;
 	uint64_t		total;
 	bool			apart;
+	uid_t			uid;
 	unsigned int		waits_in[PROCESSES];
 	int			waits_on[PROCESSES];
 	char			failure[512];

@@ -291,8 +291,7 @@ static long batch_on_file(struct batch *batch, const struct batch_call *call)
 		ret = batch_wait(batch, file, call->index);
 		break;
 	case BATCH_ASYNC:
-		if (file->f_op->fasync)
-			ret = file->f_op->fasync(fd, file, 1);
+		ret = file->f_op->fasync ? file->f_op->fasync(fd, file, !!call->cmd) : -EINVAL;
 		break;
 	case BATCH_FD:
 		ret = put_user(fd, (s32 __user *)u64_to_user_ptr(call->arg));

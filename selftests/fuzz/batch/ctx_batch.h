@@ -30,8 +30,8 @@ enum batch_what {
 	BATCH_WAIT,	/* the waiter @index waits at @slot; returns the events of now */
 	BATCH_UNWAIT,	/* no longer */
 	BATCH_VIEW,	/* writes a struct batch_view to @arg; @cmd 1: without the descriptors */
-	BATCH_ASYNC,	/* sets O_ASYNC on @slot */
 	BATCH_FD,	/* writes the number of @slot's descriptor, an __s32, to @arg */
+	BATCH_ASYNC,	/* O_ASYNC of @slot, on where @cmd */
 	BATCH_MEET,	/* meets another task, see BATCH_MEET_NS */
 };
 
