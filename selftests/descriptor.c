@@ -281,6 +281,24 @@ TEST_F(descriptor, read_gives_EAGAIN_where_it_would_wait_and_may_not)
 	close(fd);
 }
 
+/* The caller's flag for one call, on a context and on the background alike */
+TEST_F(descriptor, read_gives_EAGAIN_with_RWF_NOWAIT)
+{
+	const int fds[] = {
+		self->fd, ctx_watch(self->fd, 0), self->dev, ctx_watch(self->dev, 0),
+	};
+	struct ctx_event event;
+	struct iovec iov = { .iov_base = &event, .iov_len = sizeof(event) };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		check_errno(EAGAIN, preadv2(fds[i], &iov, 1, -1, RWF_NOWAIT));
+	EXPECT_EQ(0, ctx_cancel(self->fd, EIO, NULL));
+	EXPECT_EQ(16, preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT));
+	close(fds[1]);
+	close(fds[3]);
+}
+
 static int nr_signals;
 
 static void count_signal(int sig)

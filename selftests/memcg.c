@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 
 #define CGROUP		"/sys/fs/cgroup"
-#define MAX_FDS		8192
+#define MAX_FDS		16384
 
 /* Enough for a process and some thousand descriptors, but not for MAX_FDS. */
 #define LIMIT		(3L << 20)

@@ -385,6 +385,54 @@ TEST_F(signals, nor_by_setting_o_async_on_a_cancelled_context)
 	check_no_signal(self);
 }
 
+/* Descriptors of one context that signal: 64 */
+#define MOST		64
+
+TEST_F(signals, sixty_four_descriptors_of_a_context_signal_and_no_more)
+{
+	int fd[MOST], late = ctx_watch(self->child, 0), i;
+
+	for (i = 0; i < MOST; i++) {
+		fd[i] = ctx_watch(self->child, 0);
+		ASSERT_EQ(0, set_async(fd[i], getpid(), SIGRTMIN));
+	}
+	check_refused(late, ENOSPC, set_async(late, getpid(), SIGRTMIN));
+	EXPECT_EQ(0, fcntl(late, F_GETFL) & O_ASYNC);
+	/* Who has it may ask for it again, and another context has as many. */
+	EXPECT_EQ(0, set_async(fd[0], getpid(), SIGRTMIN));
+	EXPECT_EQ(0, set_async(self->root, getpid(), SIGRTMIN + 1));
+	EXPECT_EQ(0, ctx_cancel(self->child, 0, NULL));
+	for (i = 0; i < MOST; i++) {
+		siginfo_t info = {};
+
+		EXPECT_EQ(SIGRTMIN, take(&self->set, &info, CTX_WAIT_MS));
+		EXPECT_NE(late, info.si_fd);
+	}
+	check_no_signal(self);
+	while (i--)
+		close(fd[i]);
+	close(late);
+}
+
+TEST_F(signals, a_descriptor_that_is_closed_or_cleared_makes_room_for_another)
+{
+	int fd[MOST], late = ctx_watch(self->child, 0), i;
+
+	for (i = 0; i < MOST; i++) {
+		fd[i] = ctx_watch(self->child, 0);
+		ASSERT_EQ(0, set_async(fd[i], getpid(), SIGRTMIN));
+	}
+	close(fd[0]);
+	EXPECT_EQ(0, set_async(late, getpid(), SIGRTMIN));
+	EXPECT_EQ(0, fcntl(fd[1], F_SETFL, 0));
+	fd[0] = ctx_watch(self->child, 0);
+	EXPECT_EQ(0, set_async(fd[0], getpid(), SIGRTMIN));
+	check_refused(fd[1], ENOSPC, set_async(fd[1], getpid(), SIGRTMIN));
+	while (i--)
+		close(fd[i]);
+	close(late);
+}
+
 TEST_F(signals, two_hundred_contexts_signal)
 {
 	int fds[200], i, nr = ctx_array_size(fds);

@@ -272,6 +272,37 @@ TEST_F(status, every_mapping_shows_the_same)
 	EXPECT_EQ((error), errno);					\
 })
 
+/* What the kernel takes from a mapping, where it does, is there again when it is looked at. */
+static void forget_page(const struct ctx_status *status)
+{
+	madvise((void *)status, ctx_page_size(), MADV_DONTNEED);
+}
+
+TEST_F(status, the_word_comes_back_after_madvise)
+{
+	forget_page(self->status);
+	check_mapped(self->status, 0, 0);
+	forget_page(self->status);
+	EXPECT_EQ(0, ctx_cancel(self->child, EIO, NULL));
+	check_mapped(self->status, ECANCELED, EIO);
+	forget_page(self->status);
+	check_mapped(self->status, ECANCELED, EIO);
+}
+
+TEST_F(status, the_word_comes_back_in_a_child_of_its_process)
+{
+	pid_t pid;
+
+	forget_page(self->status);
+	EXPECT_EQ(0, ctx_cancel(self->child, EIO, NULL));
+	in_child(pid) {
+		check_mapped(self->status, ECANCELED, EIO);
+		forget_page(self->status);
+		check_mapped(self->status, ECANCELED, EIO);
+	}
+	check_child(pid);
+}
+
 TEST_F(status, a_writable_mapping_is_refused)
 {
 	size_t page = ctx_page_size();
