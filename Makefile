@@ -22,6 +22,8 @@ help:
 	@echo 'make check             run the tests in QEMU'
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
 	@echo 'make check-all         run the tests on $(KERNELS)'
+	@echo 'make bench             what contexts cost as a part of what eventfd, timerfd and others do'
+	@echo 'make profile           where ROW= of the benchmark spends its instructions; SIDE=peer: its peer'
 	@echo 'make fuzz              make random calls and check what comes of them; on uml without KERNEL='
 	@echo 'make check-planted     plant defects in a copy, and see that each is found'
 	@echo 'make model             verify the model of the memory order, and that it needs each step'
@@ -39,6 +41,7 @@ help:
 	@echo 'KERNEL=   for run, shell, check and check-library: $(KERNELS),'
 	@echo '          uml or uml-kcsan; $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
+	@echo 'ROWS=     for bench: rows of selftests/bench/limits; ROUNDS= how often each is taken'
 	@echo 'DURATION= for fuzz: seconds; SEED= what to begin with; FUZZ= what it says to run again'
 	@echo 'PLANTED=  for check-planted: numbers of selftests/planted/; all without, 00 is none'
 	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
@@ -78,6 +81,14 @@ run shell:
 
 check:
 	@selftests/qemu/guest check $(KERNEL) $(TESTS)
+
+export ROWS ROUNDS
+bench:
+	@selftests/bench/run $(if $(filter file,$(origin KERNEL)),6.1 6.12,$(KERNEL))
+
+SIDE	?= ctx
+profile:
+	@selftests/qemu/guest profile $(KERNEL) $(ROW) $(SIDE)
 
 export SEED FUZZ
 fuzz:
@@ -119,4 +130,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-library check-all check-planted coverage fuzz lint model clean deb check-packages $(INSTALL)
+	check-library check-all check-planted bench profile coverage fuzz lint model clean deb check-packages $(INSTALL)

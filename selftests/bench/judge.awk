@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tells from limits and figures, in this order, what each row comes to on each kernel. The raw
+# figures go to the file that the variable "json" names. The variable "rows" has the rows that
+# are to be there, the variable "kernels" likewise. Ends with 1 where a row is over or missing.
+
+function median(text,    figures, nr, i, j, figure) {
+	nr = split(text, figures, " ")
+	for (i = 2; i <= nr; i++) {
+		figure = figures[i] + 0
+		for (j = i - 1; j > 0 && figures[j] + 0 > figure; j--)
+			figures[j + 1] = figures[j]
+		figures[j + 1] = figure
+	}
+	return figures[int((nr + 1) / 2)] + 0
+}
+
+function list(text) {
+	gsub(/^ /, "", text)
+	gsub(/ /, ", ", text)
+	return "[" text "]"
+}
+
+function judge(kernel, row,    key, ctx, peer, ratio, word) {
+	key = kernel " " row
+	if (!(key " ctx" in taken) || !(key " peer" in taken)) {
+		lines = lines "bench: " row " - " limit[row] " over\n"
+		over++
+		return
+	}
+	ctx = median(taken[key " ctx"])
+	peer = median(taken[key " peer"])
+	ratio = ctx / peer
+	word = ratio > limit[row] ? "over" : "ok"
+	over += word == "over"
+	ratio = sprintf(limit[row] < 0.1 ? "%.4f" : "%.3f", ratio)
+	printf "%-7s %-15s %12.1f %12.1f %8s %8s %s  %s\n", kernel, row, ctx, peer, ratio,
+		limit[row], word == "over" ? "OVER" : "    ", about[row]
+	lines = lines "bench: " row " " ratio " " limit[row] " " word "\n"
+	printf "%s{\"kernel\": \"%s\", \"row\": \"%s\", \"limit\": %s, \"ratio\": %s, " \
+		"\"ctx\": %s, \"peer\": %s}", nr_json++ ? ",\n" : "[\n", kernel, row, limit[row],
+		ratio, list(taken[key " ctx"]), list(taken[key " peer"]) >json
+}
+
+/^#/ || !NF { next }
+FILENAME == limits {
+	row = $1
+	limit[row] = $2
+	sub(/^[^ \t]+[ \t]+[^ \t]+[ \t]+/, "")
+	about[row] = $0
+	next
+}
+{ taken[$1 " " $2 " " $4] = taken[$1 " " $2 " " $4] " " $5 }
+
+END {
+	printf "%-7s %-15s %12s %12s %8s %8s\n", "kernel", "row", "ctx", "peer", "ratio", "limit"
+	nr_kernels = split(kernels, kernel, " ")
+	nr_rows = split(rows, name, " ")
+	for (k = 1; k <= nr_kernels; k++) {
+		lines = lines "\non " kernel[k] ":\n"
+		for (r = 1; r <= nr_rows; r++)
+			judge(kernel[k], name[r])
+	}
+	print nr_json ? "\n]" : "[]" >json
+	printf "%s", lines
+	exit over > 0
+}
