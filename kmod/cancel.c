@@ -99,6 +99,7 @@ static bool ctx_set_origin(struct ctx *ctx, struct ctx *origin)
  * @err: ECANCELED or ETIMEDOUT
  * @cause: over 0
  * @message: NULL, or the context's from now on where it was cancelled
+ * @now: CLOCK_MONOTONIC
  *
  * An ancestor that is cancelled between the caller's look and the cmpxchg()
  * counts as cancelled after this one: nobody has seen otherwise, because whoever
@@ -107,7 +108,8 @@ static bool ctx_set_origin(struct ctx *ctx, struct ctx *origin)
  *
  * Return: whether this call cancelled it
  */
-bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
+bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message,
+		     ktime_t now)
 {
 	lockdep_assert_held(ctx_outer_lock(ctx));
 
@@ -117,7 +119,7 @@ bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *me
 	ctx->err = err;
 	ctx->cause = cause;
 	ctx->message = message;
-	ctx->cancelled_at = ktime_get();
+	ctx->cancelled_at = now;
 	if (ctx_set_origin(ctx, ctx))
 		return true;
 	ctx->message = NULL;
@@ -141,7 +143,7 @@ bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
 		return false;
 
 	guard(spinlock_irq)(ctx_outer_lock(ctx));
-	return ctx_mark_locked(ctx, err, cause, message);
+	return ctx_mark_locked(ctx, err, cause, message, ktime_get());
 }
 
 /**

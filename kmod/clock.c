@@ -124,7 +124,7 @@ static bool ctx_clock_next(struct ctx_clock *clock, ktime_t now, struct ctx **ct
  */
 bool ctx_clock_run(struct ctx_clock *clock)
 {
-	ktime_t now = ctx_now(clock->id);
+	ktime_t now = ctx_now(clock->id), mono = ktime_get();
 	struct ctx *ctx;
 	unsigned int n = 0;
 
@@ -135,7 +135,7 @@ bool ctx_clock_run(struct ctx_clock *clock)
 			continue;
 		/* A look up a long way takes its time. */
 		n += ctx->depth / CTX_BATCH;
-		ctx_deadline_strike(ctx);
+		ctx_deadline_strike(ctx, mono);
 	}
 	scoped_guard(spinlock_irqsave, &clock->lock)
 		clock->behind = true;

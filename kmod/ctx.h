@@ -353,7 +353,8 @@ bool ctx_join(struct ctx *ctx);
 void ctx_inherit_from(struct ctx *ctx, struct ctx *parent);
 void ctx_inherit_over(struct ctx *ctx, struct ctx *parent);
 bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
-bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
+bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message,
+		     ktime_t now);
 
 /**
  * ctx_is_cancelled - whether a context is cancelled, for those who tell nobody
@@ -551,7 +552,7 @@ struct ctx_deadline {
 int ctx_deadline_init(void);
 void ctx_deadline_exit(void);
 ktime_t ctx_now(clockid_t clock);
-void ctx_deadline_strike(struct ctx *ctx);
+void ctx_deadline_strike(struct ctx *ctx, ktime_t now);
 int ctx_when_read(struct ctx_when *when, u64 deadline, s32 clockid, bool timeout);
 int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when);
 int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when);

@@ -131,27 +131,30 @@ static ktime_t ctx_when_mono(const struct ctx_when *when)
 /**
  * ctx_deadline_strike - cancel a context the deadline of which has passed
  * @ctx: a reference, which this takes over
+ * @now: CLOCK_MONOTONIC
  *
  * What is short to tell is told here, the rest is left to the queue.
  *
  * Context: process or soft interrupt, no context's lock held
  */
-void ctx_deadline_strike(struct ctx *ctx)
+void ctx_deadline_strike(struct ctx *ctx, ktime_t now)
 {
 	struct ctx_deadline *dl = ctx->deadline;
-	bool struck = false;
+	bool struck = false, woken;
 
 	/* Model: strike_look. Nothing is copied down: that might take long, and tells nobody. */
 	if (!ctx_is_cancelled(ctx)) {
 		guard(spinlock_irqsave)(ctx_outer_lock(ctx));
 		/* Model: due_look. It may have been moved since the clock let go of it. */
 		if (dl->when.at && !ctx_clock_has(dl))
-			struck = ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL);
+			struck = ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL, now);
 	}
 	if (!struck) {
 		ctx_put_any(ctx);
 		return;
 	}
+	/* For people: whoever joins just now may be counted or not. */
+	woken = waitqueue_active(&ctx->wait) || READ_ONCE(ctx->joined);
 	if (!ctx_tell_briefly(ctx)) {
 		ctx_queue(ctx);
 		return;
@@ -159,7 +162,7 @@ void ctx_deadline_strike(struct ctx *ctx)
 	/* With nobody below it now, it will have none that a walk must see. */
 	ctx_unlink(ctx);
 	if (trace_ctx_wake_enabled())
-		trace_ctx_wake(ctx, 1, 1, ktime_get_ns() - ktime_to_ns(ctx->cancelled_at));
+		trace_ctx_wake(ctx, 1, woken, ktime_get_ns() - ktime_to_ns(ctx->cancelled_at));
 	ctx_put_any(ctx);
 }
 
@@ -216,10 +219,11 @@ static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
 	dl->when = *when;
 	if (!when->at)
 		return 0;
-	if (when->at <= ctx_now(when->clock))
-		return ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL) ? 1 : -ECANCELED;
-	ctx_clock_add(dl, ctx->user);
-	return 0;
+	if (when->at > ctx_now(when->clock)) {
+		ctx_clock_add(dl, ctx->user);
+		return 0;
+	}
+	return ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL, ktime_get()) ? 1 : -ECANCELED;
 }
 
 /**
