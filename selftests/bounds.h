@@ -166,6 +166,7 @@ static inline bool crowd_plant(struct crowd *c, int dev, int top, int nr, enum c
 			c->fd[n] = dup(top);
 		else
 			c->fd[n] = place == BELOW ? ctx_new_detached(top) : ctx_new_third(dev, top);
+		event.data.u32 = n;
 		for (i = 0; i < CROWD_SETS; i++)
 			if (epoll_ctl(c->ep[i], EPOLL_CTL_ADD, c->fd[n], &event))
 				return false;
@@ -181,23 +182,26 @@ static inline void crowd_close(struct crowd *c)
 }
 
 /*
- * Whether all of them are told in time. It looks now and then: to be woken by each would
- * cost more than to tell it.
+ * Whether all of them are told in time, once or more than that. It looks now and then: to
+ * be woken by each would cost more than to tell it.
  */
 static inline bool crowd_told(struct crowd *c)
 {
 	__u64 end = ctx_clock(CLOCK_MONOTONIC) + 3 * CTX_WAIT_MS * NSEC_PER_MSEC;
+	bool *seen = calloc(c->nr, sizeof(*seen));
 	struct epoll_event all[1000];
-	int told = 0, got;
+	int told = 0, got = 0, i;
 
-	while (told < c->nr && ctx_clock(CLOCK_MONOTONIC) < end) {
+	while (seen && got >= 0 && told < c->nr && ctx_clock(CLOCK_MONOTONIC) < end) {
 		got = epoll_wait(c->ep[0], all, 1000, 0);
-		if (got < 0)
-			return false;
+		for (i = 0; i < got; i++) {
+			told += !seen[all[i].data.u32];
+			seen[all[i].data.u32] = true;
+		}
 		if (!got)
 			usleep(1000);
-		told += got;
 	}
+	free(seen);
 	return told == c->nr;
 }
 

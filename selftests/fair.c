@@ -285,7 +285,8 @@ TEST_F_TIMEOUT(fair, the_end_of_a_strangers_context_with_many_waiters_is_short_b
 }
 
 /* A call that is under way when its process is killed: the rest is told without it. */
-TEST_F_TIMEOUT(fair, who_is_killed_while_he_cancels_is_gone_soon, 300)
+static void killed_while_he_cancels(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self,
+				    enum crowd_place place)
 {
 	struct best best = BEST;
 	bool good = false;
@@ -295,7 +296,7 @@ TEST_F_TIMEOUT(fair, who_is_killed_while_he_cancels_is_gone_soon, 300)
 	int i;
 
 	for (i = 0; i < ATTEMPTS && !good; i++) {
-		ASSERT_TRUE(stranger_start(&s, self->dev, self->nr, BELOW, USER_A));
+		ASSERT_TRUE(stranger_start(&s, self->dev, self->nr, place, USER_A));
 		pid = ctx_fork();
 		if (!pid) {
 			ctx_cancel(s.fd, CAUSE, NULL);
@@ -315,6 +316,16 @@ TEST_F_TIMEOUT(fair, who_is_killed_while_he_cancels_is_gone_soon, 300)
 		good = best_add(&best, took, s.took);
 	}
 	EXPECT_TRUE(good);
+}
+
+TEST_F_TIMEOUT(fair, who_is_killed_while_he_cancels_is_gone_soon, 300)
+{
+	killed_while_he_cancels(_metadata, self, BELOW);
+}
+
+TEST_F_TIMEOUT(fair, who_is_killed_while_he_wakes_many_waiters_leaves_none_waiting, 300)
+{
+	killed_while_he_cancels(_metadata, self, AT);
 }
 
 /*
