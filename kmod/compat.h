@@ -14,9 +14,6 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-/* The second argument of what asks an inode for permission has another name and type there. */
-#define mnt_idmap user_namespace
-
 static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_flags_t clear)
 {
 	vma->vm_flags |= set;

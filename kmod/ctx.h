@@ -591,13 +591,7 @@ void ctx_clock_remove(struct ctx_deadline *dl);
 bool ctx_clock_has(struct ctx_deadline *dl);
 bool ctx_clock_run(struct ctx_clock *clock);
 
-/* ctxfs.c: the file system that descriptors are of */
-int ctx_fs_init(const struct file_operations *fops);
-void ctx_fs_exit(void);
-struct file *ctx_open_file(int flags);
-
 /* file.c: descriptors */
-extern const struct file_operations ctx_fops;
 extern const struct file_operations ctx_dev_fops;
 
 bool ctx_file_writable(const struct file *file);

@@ -2,6 +2,7 @@
 /*
  * Descriptors: of contexts, and /dev/ctx as that of the background.
  */
+#include <linux/anon_inodes.h>
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/module.h>
@@ -109,7 +110,7 @@ static void ctx_show_fdinfo(struct seq_file *m, struct file *file)
 }
 #endif
 
-const struct file_operations ctx_fops = {
+static const struct file_operations ctx_fops = {
 	.owner		= THIS_MODULE,
 	.release	= ctx_release,
 	.poll		= ctx_poll,
@@ -255,6 +256,7 @@ EXPORT_SYMBOL_GPL(ctx_wait_queue);
  */
 int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep)
 {
+	const struct file_operations *fops = &ctx_fops;
 	struct file *file;
 	int fd;
 
@@ -263,15 +265,13 @@ int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep)
 		return fd;
 	if (fd_flags & CTX_NONBLOCK)
 		mode |= O_NONBLOCK;
-	file = ctx_open_file(mode);
+	if (fd_flags & CTX_WATCH_ONLY)
+		fops = &ctx_watch_only_fops;
+	file = anon_inode_getfile("[ctx]", fops, ctx, mode);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
-	file->private_data = ctx;
-	/* Of the same module: so its reference stays. */
-	if (fd_flags & CTX_WATCH_ONLY)
-		file->f_op = &ctx_watch_only_fops;
 	/* IOCB_NOWAIT is honoured: io_uring then polls, and needs no worker. */
 	file->f_mode |= FMODE_NOWAIT;
 	*filep = file;

@@ -34,16 +34,11 @@ static int __init ctx_init(void)
 	ret = ctx_tree_init();
 	if (ret)
 		goto err_queue;
-	ret = ctx_fs_init(&ctx_fops);
-	if (ret)
-		goto err_tree;
 	ret = misc_register(&ctx_device);
 	if (ret)
-		goto err_fs;
+		goto err_tree;
 	return 0;
 
-err_fs:
-	ctx_fs_exit();
 err_tree:
 	ctx_tree_exit();
 	ctx_user_exit();
@@ -59,7 +54,6 @@ err_deadline:
 static void __exit ctx_exit(void)
 {
 	misc_deregister(&ctx_device);
-	ctx_fs_exit();
 	/*
 	 * No file is open, so the contexts that are left are the queue's. The timers are
 	 * stopped first: after that nothing but the queue itself adds to it.

@@ -58,6 +58,26 @@ TEST_F(unload, fails_while_a_context_is_open)
 	check_reload();
 }
 
+/* What has the name of a descriptor alone keeps nothing, and is nothing once that is gone. */
+TEST_F(unload, works_while_somebody_has_the_path_of_a_descriptor)
+{
+	int fd = ctx_new(self->dev), path;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	path = open(name, O_PATH | O_CLOEXEC);
+	ASSERT_LE(0, path);
+	close(fd);
+	close(self->dev);
+	EXPECT_EQ(0, module_remove());
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", path);
+	check_errno(ENXIO, open(name, O_RDWR));
+	close(path);
+	EXPECT_EQ(0, module_load(self->file));
+	self->dev = ctx_background();
+	ASSERT_LE(0, self->dev);
+}
+
 TEST_F(unload, fails_while_a_watch_is_open)
 {
 	int fd = ctx_new(self->dev), watch = ctx_watch(fd, 0);
