@@ -112,7 +112,7 @@
  * parent of the same user. It counts them until their memory is free.
  *
  * The writable file of a context is one: only CTX_IOC_CREATE opens writable, and
- * an anonymous inode cannot be opened again. Its release is the owner's end.
+ * nothing opens the inode again (anon.c). Its release is the owner's end.
  */
 #ifndef _CTX_CTX_H
 #define _CTX_CTX_H
@@ -146,7 +146,7 @@ struct vm_area_struct;
 #define CTX_WAYS_MAX	1024
 #define CTX_CHAIN_MAX	16
 
-/* Bytes that count as a context: what a plain one takes with its descriptor */
+/* Bytes that count as a context: what one takes with its descriptor and a little more */
 #define CTX_COST	640
 /* Bytes of values or edges that it may have besides; for more it counts as several */
 #define CTX_SPARE	192
@@ -590,6 +590,11 @@ void ctx_clock_add(struct ctx_deadline *dl, struct ctx_user *user);
 void ctx_clock_remove(struct ctx_deadline *dl);
 bool ctx_clock_has(struct ctx_deadline *dl);
 bool ctx_clock_run(struct ctx_clock *clock);
+
+/* anon.c: what descriptors share */
+int ctx_anon_init(void);
+void ctx_anon_exit(void);
+struct file *ctx_anon_open(const struct file_operations *fops, void *private, int flags);
 
 /* file.c: descriptors */
 extern const struct file_operations ctx_dev_fops;

@@ -2,7 +2,6 @@
 /*
  * Descriptors: of contexts, and /dev/ctx as that of the background.
  */
-#include <linux/anon_inodes.h>
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/module.h>
@@ -267,7 +266,7 @@ int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep)
 		mode |= O_NONBLOCK;
 	if (fd_flags & CTX_WATCH_ONLY)
 		fops = &ctx_watch_only_fops;
-	file = anon_inode_getfile("[ctx]", fops, ctx, mode);
+	file = ctx_anon_open(fops, ctx, mode);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);

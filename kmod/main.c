@@ -34,11 +34,16 @@ static int __init ctx_init(void)
 	ret = ctx_tree_init();
 	if (ret)
 		goto err_queue;
-	ret = misc_register(&ctx_device);
+	ret = ctx_anon_init();
 	if (ret)
 		goto err_tree;
+	ret = misc_register(&ctx_device);
+	if (ret)
+		goto err_anon;
 	return 0;
 
+err_anon:
+	ctx_anon_exit();
 err_tree:
 	ctx_tree_exit();
 	ctx_user_exit();
@@ -54,6 +59,7 @@ err_deadline:
 static void __exit ctx_exit(void)
 {
 	misc_deregister(&ctx_device);
+	ctx_anon_exit();
 	/*
 	 * No file is open, so the contexts that are left are the queue's. The timers are
 	 * stopped first: after that nothing but the queue itself adds to it.

@@ -71,7 +71,7 @@ TEST_F(unload, works_while_somebody_has_the_path_of_a_descriptor)
 	close(self->dev);
 	EXPECT_EQ(0, module_remove());
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", path);
-	check_errno(ENXIO, open(name, O_RDWR));
+	check_errno(EACCES, open(name, O_RDWR));
 	close(path);
 	EXPECT_EQ(0, module_load(self->file));
 	self->dev = ctx_background();

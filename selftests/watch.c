@@ -148,11 +148,11 @@ TEST_F(watch, cannot_be_opened_again)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->watch);
 	for (i = 0; i < ARRAY_SIZE(modes); i++)
-		check_refused(self->watch, ENXIO, open(path, modes[i]));
+		check_refused(self->watch, EACCES, open(path, modes[i]));
 	/* Nor the writable one, so that there is one description to release. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
 	for (i = 0; i < ARRAY_SIZE(modes); i++)
-		check_refused(self->fd, ENXIO, open(path, modes[i]));
+		check_refused(self->fd, EACCES, open(path, modes[i]));
 }
 
 TEST_F(watch, cannot_be_made_writable_by_F_SETFL)

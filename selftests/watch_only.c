@@ -219,8 +219,8 @@ TEST_F(watch_only, cannot_be_opened_again)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->only);
-	check_refused(self->only, ENXIO, open(path, O_RDONLY));
-	check_refused(self->only, ENXIO, open(path, O_RDWR));
+	check_refused(self->only, EACCES, open(path, O_RDONLY));
+	check_refused(self->only, EACCES, open(path, O_RDWR));
 }
 
 TEST_F(watch_only, stays_so_in_the_hands_of_another_user)
