@@ -21,7 +21,7 @@ help:
 	@echo 'make shell             the same guest with an interactive shell'
 	@echo 'make check             run the tests in QEMU'
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
-	@echo 'make check-all         run the tests on $(KERNELS)'
+	@echo 'make check-all         run the tests on $(KERNELS), and the benchmark'
 	@echo 'make bench             what contexts cost as a part of what eventfd, timerfd and others do'
 	@echo 'make profile           where ROW= of the benchmark spends its instructions; SIDE=peer: its peer'
 	@echo 'make fuzz              make random calls and check what comes of them; on uml without KERNEL='
@@ -41,7 +41,8 @@ help:
 	@echo 'KERNEL=   for run, shell, check and check-library: $(KERNELS),'
 	@echo '          uml or uml-kcsan; $(KERNEL) without'
 	@echo 'TESTS=    for check: programs of selftests/, as in TESTS="cancel deadline"; all without'
-	@echo 'ROWS=     for bench: rows of selftests/bench/limits; ROUNDS= how often each is taken'
+	@echo 'ROWS=     for bench: rows of selftests/bench/limits; ROUNDS= how often each is taken;'
+	@echo '          SLACK= by how many percent one may be over and not fail'
 	@echo 'DURATION= for fuzz: seconds; SEED= what to begin with; FUZZ= what it says to run again'
 	@echo 'PLANTED=  for check-planted: numbers of selftests/planted/; all without, 00 is none'
 	@echo 'KDIR=     for make: the kernel build folder; without, the running kernel'"'"'s, else the'
@@ -82,7 +83,7 @@ run shell:
 check:
 	@selftests/qemu/guest check $(KERNEL) $(TESTS)
 
-export ROWS ROUNDS
+export ROWS ROUNDS SLACK
 bench:
 	@selftests/bench/run $(if $(filter file,$(origin KERNEL)),6.1 6.12,$(KERNEL))
 

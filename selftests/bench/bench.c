@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* bench ROW ctx|peer: takes one figure and prints it. bench: prints the names of the rows. */
+/*
+ * bench ROW ctx|peer|plain: takes one figure and prints it, or nothing where the row has none.
+ * bench: prints the names of the rows.
+ */
 #include "bench.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 
 static const struct bench_row *const areas[] = {
-	bench_calls, bench_cancel, bench_expiry, bench_looks, bench_memory, bench_stall,
+	bench_calls, bench_cancel, bench_expiry, bench_looks, bench_memory, bench_share,
+	bench_stall,
 };
 
 /* What a figure is taken of lies between these two, whose no-ops the profiler knows. */
@@ -68,6 +74,12 @@ double bench_median(int nr, double (*take)(void))
 void bench_settle(void)
 {
 	usleep(100000);
+}
+
+/* That of Go's contexts, which go/context.go takes and prints */
+double bench_go(const char *row)
+{
+	return must(execl("/bench-go", "bench-go", row, NULL));
 }
 
 static int background(void)
@@ -137,6 +149,15 @@ int bench_timerfd(int flags, uint64_t at)
 	return fd;
 }
 
+/* A descriptor, and that is all: the signals that it has are none. */
+int bench_plain(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	return must(signalfd(-1, &none, SFD_CLOEXEC));
+}
+
 void bench_write(int fd)
 {
 	uint64_t one = 1;
@@ -150,6 +171,17 @@ void bench_close(int *fds, int nr)
 		close(fds[--nr]);
 }
 
+static int print(const struct bench_row *row, const char *side)
+{
+	double (*take)(void) = row->plain;
+
+	if (!strcmp(side, "ctx"))
+		take = row->ctx;
+	else if (!strcmp(side, "peer"))
+		take = row->peer;
+	return take && printf("%.2f\n", take()) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct bench_row *row;
@@ -160,8 +192,7 @@ int main(int argc, char **argv)
 			if (argc < 3)
 				puts(row->name);
 			else if (!strcmp(argv[1], row->name))
-				return printf("%.2f\n", strcmp(argv[2], "ctx") ? row->peer() :
-					      row->ctx()) < 0;
+				return print(row, argv[2]);
 		}
 	}
 	return argc >= 3;

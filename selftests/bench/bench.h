@@ -2,7 +2,8 @@
 /*
  * What the rows of the benchmark share. A row is a pair of functions, one for contexts and one for
  * their peer, each of which returns a figure: in nanoseconds, which are instructions where QEMU
- * counts them, or in bytes. Each runs in a process of its own.
+ * counts them, or in bytes. Some have a third, for a descriptor that does nothing, which is what
+ * the machine takes in any case. Each runs in a process of its own.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -30,10 +31,12 @@ struct bench_row {
 	const char	*name;
 	double		(*ctx)(void);
 	double		(*peer)(void);
+	double		(*plain)(void);
 };
 
 extern const struct bench_row bench_calls[], bench_cancel[], bench_expiry[];
-extern const struct bench_row bench_looks[], bench_memory[], bench_stall[];
+extern const struct bench_row bench_looks[], bench_memory[], bench_share[];
+extern const struct bench_row bench_stall[];
 
 /* The result of a system call that does not fail. */
 #define must(call) ({							\
@@ -63,6 +66,7 @@ double bench_per_call(int nr, void (*call)(void));
 double bench_median(int nr, double (*take)(void));
 void bench_sort(double *figures, int nr);
 void bench_settle(void);
+double bench_go(const char *row);
 
 int bench_root(void);
 int bench_child(int parent);
@@ -71,6 +75,7 @@ int bench_timeout(int parent, uint64_t timeout);
 void bench_cancel_now(int fd);
 int bench_eventfd(void);
 int bench_timerfd(int flags, uint64_t at);
+int bench_plain(void);
 void bench_write(int fd);
 void bench_close(int *fds, int nr);
 

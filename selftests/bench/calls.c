@@ -3,6 +3,7 @@
 #include "bench.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 
 #define CALLS	4000
 
@@ -29,6 +30,17 @@ static void peer_create(void)
 static double take_peer_create(void)
 {
 	return bench_per_call(CALLS, peer_create);
+}
+
+/* What there is no way round: a descriptor that does nothing. */
+static void plain_create(void)
+{
+	close(bench_plain());
+}
+
+static double take_plain_create(void)
+{
+	return bench_per_call(CALLS, plain_create);
 }
 
 /* create-timeout: the same with a timeout that is far */
@@ -121,6 +133,20 @@ static double take_peer_request(void)
 	return bench_per_call(CALLS, peer_request);
 }
 
+static void plain_request(void)
+{
+	struct pollfd fds = { .fd = bench_plain(), .events = POLLIN };
+
+	check_idle(&fds, 1);
+	must(ioctl(fds.fd, FIONCLEX));
+	close(fds.fd);
+}
+
+static double take_plain_request(void)
+{
+	return bench_per_call(CALLS, plain_request);
+}
+
 /* poll-idle: at depth 4 */
 
 static struct pollfd idle = { .events = POLLIN };
@@ -146,10 +172,17 @@ static double take_peer_poll_idle(void)
 	return bench_per_call(CALLS, poll_idle);
 }
 
+/* A file that has nothing to say to poll */
+static double take_plain_poll_idle(void)
+{
+	idle = (struct pollfd){ .fd = must(memfd_create("", 0)), .events = POLLPRI };
+	return bench_per_call(CALLS, poll_idle);
+}
+
 const struct bench_row bench_calls[] = {
-	{ "create", take_ctx_create, take_peer_create },
-	{ "create-timeout", take_ctx_create_timeout, take_peer_create_timeout },
-	{ "request", take_ctx_request, take_peer_request },
-	{ "poll-idle", take_ctx_poll_idle, take_peer_poll_idle },
+	{ "create", take_ctx_create, take_peer_create, take_plain_create },
+	{ "create-timeout", take_ctx_create_timeout, take_peer_create_timeout, take_plain_create },
+	{ "request", take_ctx_request, take_peer_request, take_plain_request },
+	{ "poll-idle", take_ctx_poll_idle, take_peer_poll_idle, take_plain_poll_idle },
 	{},
 };

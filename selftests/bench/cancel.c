@@ -9,6 +9,7 @@
 #define WAKES	500
 #define MANY	10000
 #define DEEP	1000
+#define TREES	20
 
 /* wake: from before the call until a blocked read in another thread returned */
 
@@ -219,12 +220,36 @@ static double take_merge_chain(void)
 	return bench_median(5, merge_chain);
 }
 
+/* go-tree: a chain from its beginning to its end */
+
+static double take_ctx_go_tree(void)
+{
+	int fds[1 + DEEP], n, d;
+	uint64_t begin;
+
+	begin = bench_begin();
+	for (n = 0; n < TREES; n++) {
+		fds[0] = bench_root();
+		for (d = 0; d < DEEP; d++)
+			fds[d + 1] = bench_child(fds[d]);
+		bench_cancel_now(fds[0]);
+		bench_close(fds, 1 + DEEP);
+	}
+	return bench_end(begin) / TREES;
+}
+
+static double take_peer_go_tree(void)
+{
+	return bench_go("go-tree");
+}
+
 const struct bench_row bench_cancel[] = {
-	{ "wake", take_ctx_wake, take_peer_wake },
-	{ "fan-out", take_ctx_fan_out, take_peer_fan_out },
-	{ "fan-out-epoll", take_ctx_fan_out_epoll, take_peer_fan_out_epoll },
-	{ "chain", take_ctx_chain, take_peer_chain },
-	{ "merge-chain", take_merge_chain, take_thousand },
-	{ "million", take_million, take_thousand },
+	{ "wake", take_ctx_wake, take_peer_wake, NULL },
+	{ "fan-out", take_ctx_fan_out, take_peer_fan_out, NULL },
+	{ "fan-out-epoll", take_ctx_fan_out_epoll, take_peer_fan_out_epoll, NULL },
+	{ "chain", take_ctx_chain, take_peer_chain, NULL },
+	{ "merge-chain", take_merge_chain, take_thousand, NULL },
+	{ "million", take_million, take_thousand, NULL },
+	{ "go-tree", take_ctx_go_tree, take_peer_go_tree, NULL },
 	{},
 };

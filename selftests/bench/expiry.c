@@ -121,7 +121,7 @@ static double take_peer_expiry_tree(void)
 }
 
 const struct bench_row bench_expiry[] = {
-	{ "expiry", take_ctx_expiry, take_peer_expiry },
-	{ "expiry-tree", take_ctx_expiry_tree, take_peer_expiry_tree },
+	{ "expiry", take_ctx_expiry, take_peer_expiry, NULL },
+	{ "expiry-tree", take_ctx_expiry_tree, take_peer_expiry_tree, NULL },
 	{},
 };

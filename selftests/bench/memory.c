@@ -60,7 +60,12 @@ static double take_peer_memory(void)
 	return take(bench_eventfd);
 }
 
+static double take_plain_memory(void)
+{
+	return take(bench_plain);
+}
+
 const struct bench_row bench_memory[] = {
-	{ "memory", take_ctx_memory, take_peer_memory },
+	{ "memory", take_ctx_memory, take_peer_memory, take_plain_memory },
 	{},
 };

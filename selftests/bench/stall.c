@@ -90,6 +90,6 @@ static double take_peer_stall(void)
 }
 
 const struct bench_row bench_stall[] = {
-	{ "stall", take_ctx_stall, take_peer_stall },
+	{ "stall", take_ctx_stall, take_peer_stall, NULL },
 	{},
 };

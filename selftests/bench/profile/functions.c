@@ -4,13 +4,12 @@
  * benchmark. As it ends, each block of code that ran there is a line in the file that "out="
  * names: its address, how often it ran, and the instructions that it has.
  */
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "qemu_plugin.h"
+#include "marks.h"
 
 int qemu_plugin_version = 1;
 
@@ -39,18 +38,9 @@ static void mark(unsigned int cpu, void *data)
 	counting = data;
 }
 
-static bool is_mark(const struct qemu_plugin_insn *insn, const char *text)
-{
-	const char *data = qemu_plugin_insn_data(insn);
-
-	return qemu_plugin_insn_size(insn) == 7 && !memcmp(data, "\x0f\x1f\x80", 3) &&
-		!memcmp(data + 3, text, 4);
-}
-
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	struct block *block = calloc(1, sizeof(*block));
-	struct qemu_plugin_insn *insn;
 	size_t n;
 
 	(void)id;
@@ -59,13 +49,8 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	block->next = blocks;
 	blocks = block;
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, run, NO_REGISTERS, block);
-	for (n = 0; n < block->length; n++) {
-		insn = qemu_plugin_tb_get_insn(tb, n);
-		if (is_mark(insn, "begn"))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGISTERS, blocks);
-		else if (is_mark(insn, "end "))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGISTERS, NULL);
-	}
+	for (n = 0; n < block->length; n++)
+		find_mark(qemu_plugin_tb_get_insn(tb, n), mark);
 }
 
 static void finish(qemu_plugin_id_t id, void *data)
