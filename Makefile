@@ -23,6 +23,8 @@ help:
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
 	@echo 'make check-all         run the tests on $(KERNELS), and the benchmark'
 	@echo 'make bench             what contexts cost as a part of what eventfd, timerfd and others do'
+	@echo 'make plots             draw what it costs to cancel, by how many there are'
+	@echo 'make performance       take all figures and pictures of Documentation/performance.rst anew'
 	@echo 'make profile           where ROW= of the benchmark spends its instructions; SIDE=peer: its peer'
 	@echo 'make fuzz              make random calls and check what comes of them; on uml without KERNEL='
 	@echo 'make check-planted     plant defects in a copy, and see that each is found'
@@ -87,6 +89,13 @@ export ROWS ROUNDS SLACK
 bench:
 	@selftests/bench/run $(if $(filter file,$(origin KERNEL)),6.1 6.12,$(KERNEL))
 
+export SIZES
+plots:
+	@selftests/bench/plots $(if $(filter file,$(origin KERNEL)),6.12,$(KERNEL))
+
+performance:
+	@selftests/bench/performance
+
 SIDE	?= ctx
 profile:
 	@selftests/qemu/guest profile $(KERNEL) $(ROW) $(SIDE)
@@ -131,4 +140,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
-	check-library check-all check-planted bench profile coverage fuzz lint model clean deb check-packages $(INSTALL)
+	check-library check-all check-planted bench plots performance profile coverage fuzz lint model clean deb check-packages $(INSTALL)

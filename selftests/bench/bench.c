@@ -2,6 +2,7 @@
 /*
  * bench ROW ctx|peer|plain: takes one figure and prints it, or nothing where the row has none.
  * bench: prints the names of the rows.
+ * bench PICTURE CURVE NR: takes what each of so many costs. bench curves: prints what there is.
  */
 #include "bench.h"
 
@@ -82,7 +83,7 @@ double bench_go(const char *row)
 	return must(execl("/bench-go", "bench-go", row, NULL));
 }
 
-static int background(void)
+int bench_background(void)
 {
 	static int dev = -1;
 
@@ -93,7 +94,7 @@ static int background(void)
 
 int bench_root(void)
 {
-	return bench_child(background());
+	return bench_child(bench_background());
 }
 
 int bench_child(int parent)
@@ -112,7 +113,7 @@ int bench_merged(int parent)
 		.nr_parents = 1,
 	};
 
-	return must(ioctl(background(), CTX_IOC_CREATE, &args));
+	return must(ioctl(bench_background(), CTX_IOC_CREATE, &args));
 }
 
 int bench_timeout(int parent, uint64_t timeout)
@@ -158,6 +159,14 @@ int bench_plain(void)
 	return must(signalfd(-1, &none, SFD_CLOEXEC));
 }
 
+/* Edge-triggered: an event comes once, though nobody takes it away. */
+void bench_join(int ep, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	must(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
+}
+
 void bench_write(int fd)
 {
 	uint64_t one = 1;
@@ -182,11 +191,27 @@ static int print(const struct bench_row *row, const char *side)
 	return take && printf("%.2f\n", take()) < 0;
 }
 
+/* Those of PICTURE, CURVE, NR, or of none */
+static int curves(char **args)
+{
+	const struct bench_curve *curve;
+
+	for (curve = bench_curves; curve->picture; curve++) {
+		if (!args)
+			printf("%s %s\n", curve->picture, curve->name);
+		else if (!strcmp(args[0], curve->picture) && !strcmp(args[1], curve->name))
+			return printf("%.2f\n", curve->take(atoi(args[2]))) < 0;
+	}
+	return args != NULL;
+}
+
 int main(int argc, char **argv)
 {
 	const struct bench_row *row;
 	unsigned int n;
 
+	if (argc == 4 || (argc == 2 && !strcmp(argv[1], "curves")))
+		return curves(argc == 4 ? argv + 1 : NULL);
 	for (n = 0; n < sizeof(areas) / sizeof(*areas); n++) {
 		for (row = areas[n]; row->name; row++) {
 			if (argc < 3)

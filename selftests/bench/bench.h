@@ -60,6 +60,15 @@ static inline struct timespec bench_timespec(uint64_t ns)
 	return (struct timespec){ .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
 }
 
+/* How a figure grows: what one costs of @nr, as a curve in a picture. */
+struct bench_curve {
+	const char	*picture;
+	const char	*name;
+	double		(*take)(int nr);
+};
+
+extern const struct bench_curve bench_curves[];
+
 uint64_t bench_begin(void);
 double bench_end(uint64_t begin);
 double bench_per_call(int nr, void (*call)(void));
@@ -68,6 +77,7 @@ void bench_sort(double *figures, int nr);
 void bench_settle(void);
 double bench_go(const char *row);
 
+int bench_background(void);
 int bench_root(void);
 int bench_child(int parent);
 int bench_merged(int parent);
@@ -76,7 +86,15 @@ void bench_cancel_now(int fd);
 int bench_eventfd(void);
 int bench_timerfd(int flags, uint64_t at);
 int bench_plain(void);
+void bench_join(int ep, int fd);
 void bench_write(int fd);
 void bench_close(int *fds, int nr);
+
+int bench_flat(int top, const int *fds, int n);
+double bench_tell_ctx(int nr, int ep, int (*shape)(int top, const int *fds, int n));
+double bench_tell_eventfds(int nr, int ep);
+double bench_expire_ctx(int nr);
+double bench_expire_eventfds(int nr);
+double bench_expire_timerfds(int nr);
 
 #endif /* BENCH_H */

@@ -81,25 +81,33 @@ static double take_peer_wake(void)
 	return bench_median(WAKES, peer_wake);
 }
 
-/* What each of @nr costs, children or eventfds; @ep is a set that has all of them, or -1 */
+/*
+ * What each of @nr costs, contexts or eventfds. @ep is a set that has all of them, or -1. @shape
+ * makes the @n-th of @fds below @top or what stands before it.
+ */
 
-static void join(int ep, int fd)
+int bench_flat(int top, const int *fds, int n)
 {
-	struct epoll_event event = { .events = EPOLLIN };
-
-	if (ep >= 0)
-		must(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
+	(void)fds;
+	(void)n;
+	return bench_child(top);
 }
 
-static double ctx_tell(int nr, int ep, bool nested)
+static int nested(int top, const int *fds, int n)
+{
+	return bench_child(n ? fds[n - 1] : top);
+}
+
+double bench_tell_ctx(int nr, int ep, int (*shape)(int top, const int *fds, int n))
 {
 	int top = bench_root(), *fds = calloc(nr, sizeof(*fds)), n;
 	uint64_t begin;
 	double took;
 
 	for (n = 0; n < nr; n++) {
-		fds[n] = bench_child(nested && n ? fds[n - 1] : top);
-		join(ep, fds[n]);
+		fds[n] = shape(top, fds, n);
+		if (ep >= 0)
+			bench_join(ep, fds[n]);
 	}
 	bench_settle();
 	begin = bench_begin();
@@ -111,7 +119,7 @@ static double ctx_tell(int nr, int ep, bool nested)
 	return took / nr;
 }
 
-static double peer_tell(int nr, int ep)
+double bench_tell_eventfds(int nr, int ep)
 {
 	int *fds = calloc(nr, sizeof(*fds)), n;
 	uint64_t begin;
@@ -119,7 +127,8 @@ static double peer_tell(int nr, int ep)
 
 	for (n = 0; n < nr; n++) {
 		fds[n] = bench_eventfd();
-		join(ep, fds[n]);
+		if (ep >= 0)
+			bench_join(ep, fds[n]);
 	}
 	bench_settle();
 	begin = bench_begin();
@@ -133,7 +142,7 @@ static double peer_tell(int nr, int ep)
 
 static double ctx_fan_out(void)
 {
-	return ctx_tell(MANY, -1, false);
+	return bench_tell_ctx(MANY, -1, bench_flat);
 }
 
 static double take_ctx_fan_out(void)
@@ -143,22 +152,22 @@ static double take_ctx_fan_out(void)
 
 static double take_peer_fan_out(void)
 {
-	return peer_tell(MANY, -1);
+	return bench_tell_eventfds(MANY, -1);
 }
 
 static double take_ctx_fan_out_epoll(void)
 {
-	return ctx_tell(MANY, must(epoll_create1(EPOLL_CLOEXEC)), false);
+	return bench_tell_ctx(MANY, must(epoll_create1(EPOLL_CLOEXEC)), bench_flat);
 }
 
 static double take_peer_fan_out_epoll(void)
 {
-	return peer_tell(MANY, must(epoll_create1(EPOLL_CLOEXEC)));
+	return bench_tell_eventfds(MANY, must(epoll_create1(EPOLL_CLOEXEC)));
 }
 
 static double ctx_chain(void)
 {
-	return ctx_tell(DEEP, -1, true);
+	return bench_tell_ctx(DEEP, -1, nested);
 }
 
 static double take_ctx_chain(void)
@@ -168,7 +177,7 @@ static double take_ctx_chain(void)
 
 static double peer_chain(void)
 {
-	return peer_tell(DEEP, -1);
+	return bench_tell_eventfds(DEEP, -1);
 }
 
 static double take_peer_chain(void)
@@ -180,12 +189,12 @@ static double take_peer_chain(void)
 
 static double take_million(void)
 {
-	return ctx_tell(1000000, -1, false);
+	return bench_tell_ctx(1000000, -1, bench_flat);
 }
 
 static double plain_layer(void)
 {
-	return ctx_tell(DEEP, -1, false);
+	return bench_tell_ctx(DEEP, -1, bench_flat);
 }
 
 static double take_thousand(void)
@@ -198,21 +207,14 @@ static double take_thousand(void)
 #define LAYERS	16
 #define WIDTH	(DEEP / LAYERS)
 
+static int layered(int top, const int *fds, int n)
+{
+	return bench_merged(n < WIDTH ? top : fds[n - WIDTH]);
+}
+
 static double merge_chain(void)
 {
-	int top = bench_root(), fds[LAYERS * WIDTH], n;
-	uint64_t begin;
-	double took;
-
-	for (n = 0; n < LAYERS * WIDTH; n++)
-		fds[n] = bench_merged(n < WIDTH ? top : fds[n - WIDTH]);
-	bench_settle();
-	begin = bench_begin();
-	bench_cancel_now(top);
-	took = bench_end(begin);
-	bench_close(fds, LAYERS * WIDTH);
-	close(top);
-	return took / (LAYERS * WIDTH);
+	return bench_tell_ctx(LAYERS * WIDTH, -1, layered);
 }
 
 static double take_merge_chain(void)

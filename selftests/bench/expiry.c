@@ -6,34 +6,33 @@
 
 #define MANY	10000
 #define EVENTS	64
-/* It takes less to prepare all. */
-#define SOON	(1000 * NSEC_PER_MSEC)
 
-static void join(int ep, int fd)
+/* It takes less to prepare @nr. */
+static uint64_t soon(int nr)
 {
-	/* Edge-triggered: an event comes once, though nobody takes it away. */
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-
-	must(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
+	return bench_now() + 10 * NSEC_PER_MSEC + nr * 20000ULL;
 }
 
-/* Waits in @ep for MANY events. @late: by how much each came after @at, ascending */
-static void wait_for_all(int ep, uint64_t at, double *late)
+/* Waits in @ep for @nr events. Return: by how much the one before which @nth came was after @at */
+static double wait_for_all(int ep, uint64_t at, int nr, int nth)
 {
 	struct epoll_event events[EVENTS];
 	uint64_t now = bench_begin();
+	double late = 0;
 	int n = 0, got;
 
 	if (now > at)
 		errx(1, "prepared too late, by %llu ms",
 		     (unsigned long long)(now - at) / NSEC_PER_MSEC);
-	while (n < MANY) {
+	while (n < nr) {
 		got = must(epoll_wait(ep, events, EVENTS, -1));
 		now = bench_now();
-		while (got--)
-			late[n++] = now - at;
+		if (n <= nth && nth < n + got)
+			late = now - at;
+		n += got;
 	}
 	bench_end(at);
+	return late;
 }
 
 /* expiry: deadlines that come together, the 99th percentile */
@@ -49,46 +48,55 @@ static int ctx_at(int parent, uint64_t at)
 	return must(ioctl(parent, CTX_IOC_CREATE, &args));
 }
 
-static double take_ctx_expiry(void)
+static double ctx_expiry(int nr, int nth)
 {
 	int ep = must(epoll_create1(EPOLL_CLOEXEC)), top = bench_root(), n;
-	uint64_t at = bench_now() + SOON;
-	static double late[MANY];
+	uint64_t at = soon(nr);
 
-	for (n = 0; n < MANY; n++)
-		join(ep, ctx_at(top, at));
-	wait_for_all(ep, at, late);
-	return late[MANY * 99 / 100];
+	for (n = 0; n < nr; n++)
+		bench_join(ep, ctx_at(top, at));
+	return wait_for_all(ep, at, nr, nth);
+}
+
+static double take_ctx_expiry(void)
+{
+	return ctx_expiry(MANY, MANY * 99 / 100);
+}
+
+static double peer_expiry(int nr, int nth)
+{
+	int ep = must(epoll_create1(EPOLL_CLOEXEC)), n;
+	uint64_t at = soon(nr);
+
+	for (n = 0; n < nr; n++)
+		bench_join(ep, bench_timerfd(TFD_TIMER_ABSTIME, at));
+	return wait_for_all(ep, at, nr, nth);
 }
 
 static double take_peer_expiry(void)
 {
-	int ep = must(epoll_create1(EPOLL_CLOEXEC)), n;
-	uint64_t at = bench_now() + SOON;
-	static double late[MANY];
-
-	for (n = 0; n < MANY; n++)
-		join(ep, bench_timerfd(TFD_TIMER_ABSTIME, at));
-	wait_for_all(ep, at, late);
-	return late[MANY * 99 / 100];
+	return peer_expiry(MANY, MANY * 99 / 100);
 }
 
 /* expiry-tree: one deadline above all, until the last has come */
 
-static double take_ctx_expiry_tree(void)
+static double ctx_expiry_tree(int nr)
 {
 	int ep = must(epoll_create1(EPOLL_CLOEXEC)), top, n;
-	uint64_t at = bench_now() + SOON;
-	static double late[MANY];
+	uint64_t at = soon(nr);
 
 	top = ctx_at(bench_root(), at);
-	for (n = 0; n < MANY; n++)
-		join(ep, bench_child(top));
-	wait_for_all(ep, at, late);
-	return late[MANY - 1];
+	for (n = 0; n < nr; n++)
+		bench_join(ep, bench_child(top));
+	return wait_for_all(ep, at, nr, nr - 1);
 }
 
-static int timer, fds[MANY];
+static double take_ctx_expiry_tree(void)
+{
+	return ctx_expiry_tree(MANY);
+}
+
+static int timer, *fds, nr_fds;
 
 static void *tell_all(void *arg)
 {
@@ -96,28 +104,50 @@ static void *tell_all(void *arg)
 	int n;
 
 	must(read(timer, &ticks, sizeof(ticks)));
-	for (n = 0; n < MANY; n++)
+	for (n = 0; n < nr_fds; n++)
 		bench_write(fds[n]);
 	return arg;
 }
 
-static double take_peer_expiry_tree(void)
+static double peer_expiry_tree(int nr)
 {
 	int ep = must(epoll_create1(EPOLL_CLOEXEC)), n;
-	uint64_t at = bench_now() + SOON;
-	static double late[MANY];
+	uint64_t at = soon(nr);
 	pthread_t thread;
 
+	fds = calloc(nr, sizeof(*fds));
+	nr_fds = nr;
 	timer = bench_timerfd(TFD_TIMER_ABSTIME, at);
-	for (n = 0; n < MANY; n++) {
+	for (n = 0; n < nr; n++) {
 		fds[n] = bench_eventfd();
-		join(ep, fds[n]);
+		bench_join(ep, fds[n]);
 	}
 	errno = pthread_create(&thread, NULL, tell_all, NULL);
 	if (errno)
 		err(1, "pthread_create");
-	wait_for_all(ep, at, late);
-	return late[MANY - 1];
+	return wait_for_all(ep, at, nr, nr - 1);
+}
+
+static double take_peer_expiry_tree(void)
+{
+	return peer_expiry_tree(MANY);
+}
+
+/* deadline: what each costs, until the last has come */
+
+double bench_expire_ctx(int nr)
+{
+	return ctx_expiry_tree(nr) / nr;
+}
+
+double bench_expire_eventfds(int nr)
+{
+	return peer_expiry_tree(nr) / nr;
+}
+
+double bench_expire_timerfds(int nr)
+{
+	return peer_expiry(nr, nr - 1) / nr;
 }
 
 const struct bench_row bench_expiry[] = {

@@ -2,18 +2,7 @@
 # Tells from limits and figures, in this order, what each row comes to on each kernel. The raw
 # figures go to the file that the variable "json" names. The variable "rows" has the rows that
 # are to be there, the variable "kernels" likewise. Ends with 1 where a row is missing, or over by
-# more than the variable "slack" says, in percent.
-
-function median(text,    figures, nr, i, j, figure) {
-	nr = split(text, figures, " ")
-	for (i = 2; i <= nr; i++) {
-		figure = figures[i] + 0
-		for (j = i - 1; j > 0 && figures[j] + 0 > figure; j--)
-			figures[j + 1] = figures[j]
-		figures[j + 1] = figure
-	}
-	return figures[int((nr + 1) / 2)] + 0
-}
+# more than the variable "slack" says, in percent. Needs median.awk.
 
 function list(text) {
 	gsub(/^ /, "", text)
