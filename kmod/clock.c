@@ -6,7 +6,8 @@
  * its turn with what else there is to tell (queue.c).
  *
  * A soft timer runs when it has nothing to do where the deadline that it was
- * armed for is gone: less work than to arm it anew for each.
+ * armed for is gone: less work than to arm it anew for each. Then it is armed for
+ * what there is: so this comes once for many deadlines that come and go in between.
  */
 #include <linux/hrtimer.h>
 #include <linux/percpu.h>
@@ -26,14 +27,28 @@ static unsigned int ctx_clock_index(clockid_t id)
 	return id == CLOCK_BOOTTIME ? 2 : id == CLOCK_REALTIME;
 }
 
+/*
+ * Whether the timer will run by a time. Where it is about to run just now, it has yet to
+ * take the lock, and so finds what is in the queue.
+ */
+static bool ctx_clock_is_armed(struct ctx_clock *clock, ktime_t by)
+{
+	lockdep_assert_held(&clock->lock);
+
+	/* Model: armed_look. */
+	return hrtimer_is_queued(&clock->timer) && hrtimer_get_expires(&clock->timer) <= by;
+}
+
 static void ctx_clock_arm(struct ctx_clock *clock)
 {
 	struct timerqueue_node *first = timerqueue_getnext(&clock->queue);
 
 	lockdep_assert_held(&clock->lock);
 
+	if (!first || clock->behind || ctx_clock_is_armed(clock, first->expires))
+		return;
 	/* Model: stopped_look. */
-	if (first && !clock->behind && !READ_ONCE(ctx_clocks_stopped))
+	if (!READ_ONCE(ctx_clocks_stopped))
 		hrtimer_start(&clock->timer, first->expires, HRTIMER_MODE_ABS_SOFT);
 }
 
@@ -162,20 +177,13 @@ static void ctx_clock_init(struct ctx_clock *clock, struct ctx_user *user, clock
 	hrtimer_setup(&clock->timer, ctx_clock_expired, id, HRTIMER_MODE_ABS_SOFT);
 }
 
-/**
- * ctx_clocks_prepare - make sure that a user has what ctx_clock_add() needs
- * @user: who
- *
- * Return: 0 or -ENOMEM
- */
-int ctx_clocks_prepare(struct ctx_user *user)
+/* What ctx_clocks_prepare() does once for each user. */
+int ctx_clocks_alloc(struct ctx_user *user)
 {
 	static const clockid_t ids[] = { CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME };
 	struct ctx_clocks __percpu *clocks;
 	unsigned int cpu, i;
 
-	if (READ_ONCE(user->clocks))
-		return 0;
 	clocks = alloc_percpu_gfp(struct ctx_clocks, GFP_KERNEL_ACCOUNT);
 	if (!clocks)
 		return -ENOMEM;

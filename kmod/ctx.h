@@ -117,12 +117,13 @@
 #ifndef _CTX_CTX_H
 #define _CTX_CTX_H
 
+#include <linux/cred.h>
 #include <linux/ctx.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
-#include <linux/percpu_counter.h>
+#include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/timerqueue.h>
@@ -135,6 +136,7 @@ struct ctx_clocks;
 struct ctx_deadline;
 struct ctx_merge;
 struct ctx_values;
+struct ctx_when;
 struct fasync_struct;
 struct seq_file;
 struct vm_area_struct;
@@ -174,13 +176,24 @@ struct ctx_wake {
 };
 
 /**
+ * struct ctx_count - how many contexts a user has
+ * @lock: protects @total; raw, for it is short and taken wherever a context ends
+ * @total: without what is left @here
+ * @here: what each processor has counted by itself, about CTX_COUNT_BATCH at most
+ */
+struct ctx_count {
+	raw_spinlock_t	lock;	/* of the total */
+	long		total;
+	s32 __percpu	*here;
+};
+
+/**
  * struct ctx_user - what a user has, and what is to be done for him
  * @uid: never changes
  * @refs: of contexts that do not hold a parent of the same user, pages, signals, a place
  *	on the list of turns; see user.c
  * @rcu: for kfree_rcu()
  * @count: of contexts, see ctx_user_charge()
- * @lock: held to count near the limit
  * @clocks: NULL until there is a deadline; set once
  * @turn: among those who have something in the queue; the queue's lock, as all below
  * @late: clocks that are behind
@@ -195,8 +208,7 @@ struct ctx_user {
 	kuid_t			uid;
 	refcount_t		refs;
 	struct rcu_head		rcu;
-	struct percpu_counter	count;
-	spinlock_t		lock;	/* to count near the limit */
+	struct ctx_count	count;
 	struct ctx_clocks __percpu *clocks;
 
 	struct list_head	turn;
@@ -243,7 +255,8 @@ struct ctx_user {
  * @deadline: NULL until there is one for the first time; set once
  * @err: of the cancellation that began here, and nothing where none did; the
  *	outer lock until @origin is published, and never changed after that
- * @cause: likewise
+ * @timed: never changes; @deadline is part of the same object
+ * @cause: as @err
  * @message: likewise; NULL where there is none
  * @cancelled_at: likewise, CLOCK_MONOTONIC
  */
@@ -281,7 +294,8 @@ struct ctx {
 	struct ctx_status	*status;
 	struct ctx_deadline	*deadline;
 
-	u32			err;
+	u16			err;
+	bool			timed;
 	s32			cause;
 	struct ctx_message	*message;
 	ktime_t			cancelled_at;
@@ -304,10 +318,51 @@ static inline u32 ctx_seconds(void)
 void ctx_user_init(void);
 void ctx_user_exit(void);
 void ctx_user_each(void (*func)(struct ctx_user *user));
-struct ctx_user *ctx_user_get(struct ctx_user *near);
+struct ctx_user *ctx_user_find(void);
 void ctx_user_put(struct ctx_user *user);
 int ctx_user_charge(struct ctx_user *user, unsigned int n);
-void ctx_user_uncharge(struct ctx_user *user, unsigned int n);
+
+/* count.c: counting them */
+
+/* What a processor counts by itself before others see it. */
+#define CTX_COUNT_BATCH	32
+
+void ctx_count_setup(void);
+int ctx_count_init(struct ctx_count *count);
+void ctx_count_free(struct ctx_count *count);
+void ctx_count_fold(struct ctx_count *count);
+bool ctx_count_try(struct ctx_count *count, unsigned int n, s64 max);
+
+/* Counts @n more, or less where it is under 0. Context: any */
+static inline void ctx_count_add(struct ctx_count *count, int n)
+{
+	if (unlikely(abs(this_cpu_add_return(*count->here, n)) >= CTX_COUNT_BATCH))
+		ctx_count_fold(count);
+}
+
+/**
+ * ctx_user_uncharge - count what a user no longer has
+ * @user: who
+ * @n: as given to ctx_user_charge()
+ *
+ * Context: any
+ */
+static inline void ctx_user_uncharge(struct ctx_user *user, unsigned int n)
+{
+	ctx_count_add(&user->count, -(int)n);
+}
+
+/**
+ * ctx_user_get - the user that the current task runs for
+ * @near: one that it may well be, or NULL
+ *
+ * Return: a reference, to be given to ctx_user_put(); @near without one; NULL
+ *	where there is no memory
+ */
+static inline struct ctx_user *ctx_user_get(struct ctx_user *near)
+{
+	return near && uid_eq(near->uid, current_uid()) ? near : ctx_user_find();
+}
 
 /* tree.c: the life of a context and its place in the tree */
 extern struct ctx *ctx_background;
@@ -315,8 +370,8 @@ extern struct ctx *ctx_background;
 int ctx_tree_init(void);
 void ctx_tree_exit(void);
 int ctx_set_depth(struct ctx *ctx, const struct ctx *parent);
-struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name);
-void ctx_link(struct ctx *ctx);
+struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name, bool timed);
+void ctx_link(struct ctx *ctx, const struct ctx_when *when);
 void ctx_unlink(struct ctx *ctx);
 void ctx_uncount(struct ctx *ctx);
 void ctx_free_dead(struct ctx *ctx, unsigned int few);
@@ -520,10 +575,12 @@ void ctx_status_free(struct ctx *ctx);
 /**
  * struct ctx_when - an instant on one of the three clocks, as the host has it
  * @clock: CLOCK_REALTIME, CLOCK_MONOTONIC or CLOCK_BOOTTIME
+ * @passed: it had when the caller asked for it
  * @at: 0 for never
  */
 struct ctx_when {
 	clockid_t	clock;
+	bool		passed;
 	ktime_t		at;
 };
 
@@ -549,13 +606,21 @@ struct ctx_deadline {
 	struct ctx_when		when;
 };
 
-int ctx_deadline_init(void);
-void ctx_deadline_exit(void);
+/* @dl: of @ctx, zeroed */
+static inline void ctx_deadline_init(struct ctx_deadline *dl, struct ctx *ctx)
+{
+	timerqueue_init(&dl->node);
+	dl->ctx = ctx;
+}
+
+int ctx_deadlines_init(void);
+void ctx_deadlines_exit(void);
 ktime_t ctx_now(clockid_t clock);
 void ctx_deadline_strike(struct ctx *ctx, ktime_t now);
 int ctx_when_read(struct ctx_when *when, u64 deadline, s32 clockid, bool timeout);
 int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when);
 int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when);
+void ctx_deadline_start(struct ctx *ctx, const struct ctx_when *when);
 void ctx_deadline_free(struct ctx *ctx);
 ktime_t ctx_deadline_own(struct ctx *ctx);
 int ctx_deadline_earliest(struct ctx *ctx, ktime_t *earliest);
@@ -583,7 +648,18 @@ struct ctx_clock {
 	struct list_head	late;
 };
 
-int ctx_clocks_prepare(struct ctx_user *user);
+int ctx_clocks_alloc(struct ctx_user *user);
+/**
+ * ctx_clocks_prepare - make sure that a user has what ctx_clock_add() needs
+ * @user: who
+ *
+ * Return: 0 or -ENOMEM
+ */
+static inline int ctx_clocks_prepare(struct ctx_user *user)
+{
+	return likely(READ_ONCE(user->clocks)) ? 0 : ctx_clocks_alloc(user);
+}
+
 void ctx_clocks_stop(void);
 void ctx_clocks_free(struct ctx_user *user);
 void ctx_clock_add(struct ctx_deadline *dl, struct ctx_user *user);

@@ -14,13 +14,13 @@
 
 static struct kmem_cache *ctx_deadline_cache;
 
-int __init ctx_deadline_init(void)
+int __init ctx_deadlines_init(void)
 {
 	ctx_deadline_cache = KMEM_CACHE(ctx_deadline, SLAB_ACCOUNT);
 	return ctx_deadline_cache ? 0 : -ENOMEM;
 }
 
-void ctx_deadline_exit(void)
+void ctx_deadlines_exit(void)
 {
 	kmem_cache_destroy(ctx_deadline_cache);
 }
@@ -101,16 +101,19 @@ int ctx_when_read(struct ctx_when *when, u64 deadline, s32 clockid, bool timeout
 
 	when->clock = clockid;
 	when->at = 0;
+	when->passed = false;
 	if (timeout) {
 		if (clockid == CLOCK_REALTIME)
 			when->clock = CLOCK_MONOTONIC;
 		now = ctx_now(when->clock);
 		if (deadline <= KTIME_MAX - now)
 			when->at = now + deadline;
+		when->passed = !deadline;
 	} else if (deadline > KTIME_MAX) {
 		return -EINVAL;
 	} else if (deadline) {
 		when->at = ctx_shift(deadline, -ctx_timens_offset(clockid));
+		when->passed = when->at <= ctx_now(clockid);
 	}
 	return 0;
 }
@@ -190,8 +193,7 @@ int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when)
 	dl = kmem_cache_zalloc(ctx_deadline_cache, GFP_KERNEL);
 	if (!dl)
 		return -ENOMEM;
-	timerqueue_init(&dl->node);
-	dl->ctx = ctx;
+	ctx_deadline_init(dl, ctx);
 
 	/* Model: deadline_release. Pairs with the address dependency of whoever reads it. */
 	if (cmpxchg(&ctx->deadline, NULL, dl))
@@ -219,7 +221,7 @@ static int ctx_deadline_try_set(struct ctx *ctx, struct ctx_deadline *dl,
 	dl->when = *when;
 	if (!when->at)
 		return 0;
-	if (when->at > ctx_now(when->clock)) {
+	if (!when->passed) {
 		ctx_clock_add(dl, ctx->user);
 		return 0;
 	}
@@ -248,17 +250,27 @@ int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when)
 }
 
 /**
+ * ctx_deadline_start - give a new context its deadline
+ * @ctx: fresh from ctx_alloc(), which was told of it; its outer lock is held
+ * @when: has not passed
+ */
+void ctx_deadline_start(struct ctx *ctx, const struct ctx_when *when)
+{
+	ctx->deadline->when = *when;
+	ctx_clock_add(ctx->deadline, ctx->user);
+}
+
+/**
  * ctx_deadline_free - end a context's deadline together with the context
- * @ctx: without references
+ * @ctx: without references; has one
  *
  * Context: any, no lock held
  */
 void ctx_deadline_free(struct ctx *ctx)
 {
-	if (!ctx->deadline)
-		return;
 	ctx_clock_remove(ctx->deadline);
-	kmem_cache_free(ctx_deadline_cache, ctx->deadline);
+	if (!ctx->timed)
+		kmem_cache_free(ctx_deadline_cache, ctx->deadline);
 }
 
 /**

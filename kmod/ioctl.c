@@ -13,6 +13,20 @@
 #define CTX_CREATE_FLAGS	(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED | \
 				 CTX_CREATE_WITHOUT_CANCEL)
 
+/* As copy_struct_from_user(), where the caller's structure is not as large as ours. */
+static noinline int ctx_read_other_size(void *args, size_t ksize, void __user *argp, size_t size)
+{
+	return copy_struct_from_user(args, ksize, argp, size);
+}
+
+/* Reads a structure. Most callers know ours, and a copy of a constant size costs less. */
+static __always_inline int ctx_read_args(void *args, size_t ksize, void __user *argp, size_t size)
+{
+	if (unlikely(size != ksize))
+		return ctx_read_other_size(args, ksize, argp, size);
+	return copy_from_user(args, argp, ksize) ? -EFAULT : 0;
+}
+
 static bool ctx_create_args_valid(const struct ctx_create_args *args)
 {
 	return !(args->flags & ~CTX_CREATE_FLAGS) &&
@@ -31,7 +45,7 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 
 	if (ctx_file_watch_only(file))
 		return -EPERM;
-	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
+	ret = ctx_read_args(&args, sizeof(args), argp, size);
 	if (ret)
 		return ret;
 	if (!ctx_create_args_valid(&args))
@@ -41,7 +55,7 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 	if (ret)
 		return ret;
 
-	ctx = ctx_alloc(parent == ctx_background ? NULL : parent, args.flags, args.name);
+	ctx = ctx_alloc(parent == ctx_background ? NULL : parent, args.flags, args.name, when.at);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
 	if (args.nr_values)
@@ -49,7 +63,7 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 	if (!ret && args.nr_parents)
 		ret = ctx_merge_read(ctx, &args);
 	if (!ret && when.at)
-		ret = ctx_deadline_prepare(ctx, &when);
+		ret = ctx_clocks_prepare(ctx->user);
 	if (!ret)
 		ret = ctx_open_fd(ctx, O_RDWR, args.fd_flags, &new);
 	if (ret < 0) {
@@ -58,18 +72,16 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 	}
 
 	/* Nothing fails from here on. */
-	ctx_link(ctx);
-	if (when.at)
-		ctx_deadline_set(ctx, &when);
+	ctx_link(ctx, &when);
 	fd_install(ret, new);
 	return ret;
 }
 
 /*
- * Return: the message; NULL where there is none or no memory for it, which must
- *	not keep anyone from cancelling; an ERR_PTR() of -EINVAL or -EFAULT
+ * Return: the message; NULL where there is no memory for it, which must not keep
+ *	anyone from cancelling; an ERR_PTR() of -EINVAL or -EFAULT
  */
-static struct ctx_message *ctx_read_message(const struct ctx_cancel_args *args)
+static noinline struct ctx_message *ctx_read_message(const struct ctx_cancel_args *args)
 {
 	char text[CTX_MESSAGE_MAX];
 	struct ctx_message *message;
@@ -78,8 +90,6 @@ static struct ctx_message *ctx_read_message(const struct ctx_cancel_args *args)
 		return ERR_PTR(-EINVAL);
 	if (copy_from_user(text, u64_to_user_ptr(args->message), args->message_len))
 		return ERR_PTR(-EFAULT);
-	if (!args->message_len)
-		return NULL;
 
 	/* Rather no message than a wait for memory, or a victim of its want. */
 	message = kmalloc(struct_size(message, text, args->message_len),
@@ -93,18 +103,19 @@ static struct ctx_message *ctx_read_message(const struct ctx_cancel_args *args)
 
 static long ctx_ioctl_cancel(struct file *file, void __user *argp, size_t size)
 {
-	struct ctx_message *message;
+	struct ctx_message *message = NULL;
 	struct ctx_cancel_args args;
 	int ret;
 
 	if (!ctx_file_writable(file))
 		return -EBADF;
-	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
+	ret = ctx_read_args(&args, sizeof(args), argp, size);
 	if (ret)
 		return ret;
 	if (args.cause < 0)
 		return -EINVAL;
-	message = ctx_read_message(&args);
+	if (args.message_len)
+		message = ctx_read_message(&args);
 	if (IS_ERR(message))
 		return PTR_ERR(message);
 
@@ -121,7 +132,7 @@ static long ctx_ioctl_watch(struct file *file, void __user *argp, size_t size)
 	u32 fd_flags;
 	int fd, ret;
 
-	ret = copy_struct_from_user(&fd_flags, sizeof(fd_flags), argp, size);
+	ret = ctx_read_args(&fd_flags, sizeof(fd_flags), argp, size);
 	if (ret)
 		return ret;
 	if (fd_flags & ~(CTX_FD_FLAGS | CTX_WATCH_ONLY))
@@ -147,7 +158,7 @@ static long ctx_ioctl_set_deadline(struct file *file, void __user *argp, size_t 
 
 	if (!ctx_file_writable(file))
 		return -EBADF;
-	ret = copy_struct_from_user(&args, sizeof(args), argp, size);
+	ret = ctx_read_args(&args, sizeof(args), argp, size);
 	if (ret)
 		return ret;
 	if (args.flags & ~CTX_CREATE_TIMEOUT)
@@ -178,7 +189,7 @@ static long ctx_ioctl_get_value(struct file *file, void __user *argp, size_t siz
 	struct ctx_value value;
 	int ret;
 
-	ret = copy_struct_from_user(&value, sizeof(value), argp, size);
+	ret = ctx_read_args(&value, sizeof(value), argp, size);
 	if (ret)
 		return ret;
 	return ctx_values_get(file->private_data, &value);
@@ -187,48 +198,44 @@ static long ctx_ioctl_get_value(struct file *file, void __user *argp, size_t siz
 /* An ioctl whatever size of structure its caller knows. */
 #define CTX_IOC_ANY_SIZE(cmd)	((cmd) & ~IOCSIZE_MASK)
 
-/* Bytes of a structure in the first version: nobody knows fewer. */
-static size_t ctx_ioctl_least(unsigned int cmd)
-{
-	switch (CTX_IOC_ANY_SIZE(cmd)) {
-	case CTX_IOC_ANY_SIZE(CTX_IOC_CREATE):
-		return offsetofend(struct ctx_create_args, name);
-	case CTX_IOC_ANY_SIZE(CTX_IOC_CANCEL):
-		return offsetofend(struct ctx_cancel_args, message);
-	case CTX_IOC_ANY_SIZE(CTX_IOC_WATCH):
-		return sizeof(u32);
-	case CTX_IOC_ANY_SIZE(CTX_IOC_SET_DEADLINE):
-		return offsetofend(struct ctx_deadline_args, flags);
-	case CTX_IOC_ANY_SIZE(CTX_IOC_INFO):
-		return offsetofend(struct ctx_info, message);
-	case CTX_IOC_ANY_SIZE(CTX_IOC_GET_VALUE):
-		return offsetofend(struct ctx_value, reserved);
-	default:
-		return 0;
-	}
-}
+/*
+ * @size is that of the caller's structure. Nobody knows less of it than the first version
+ * had, up to @last.
+ */
+#define CTX_HAS(type, last)	(size >= offsetofend(type, last))
 
 long ctx_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
 	size_t size = _IOC_SIZE(cmd);
 
-	if (size < ctx_ioctl_least(cmd))
-		return -EINVAL;
 	switch (CTX_IOC_ANY_SIZE(cmd)) {
 	case CTX_IOC_ANY_SIZE(CTX_IOC_CREATE):
-		return ctx_ioctl_create(file, argp, size);
+		if (CTX_HAS(struct ctx_create_args, name))
+			return ctx_ioctl_create(file, argp, size);
+		break;
 	case CTX_IOC_ANY_SIZE(CTX_IOC_CANCEL):
-		return ctx_ioctl_cancel(file, argp, size);
+		if (CTX_HAS(struct ctx_cancel_args, message))
+			return ctx_ioctl_cancel(file, argp, size);
+		break;
 	case CTX_IOC_ANY_SIZE(CTX_IOC_WATCH):
-		return ctx_ioctl_watch(file, argp, size);
+		if (size >= sizeof(u32))
+			return ctx_ioctl_watch(file, argp, size);
+		break;
 	case CTX_IOC_ANY_SIZE(CTX_IOC_SET_DEADLINE):
-		return ctx_ioctl_set_deadline(file, argp, size);
+		if (CTX_HAS(struct ctx_deadline_args, flags))
+			return ctx_ioctl_set_deadline(file, argp, size);
+		break;
 	case CTX_IOC_ANY_SIZE(CTX_IOC_INFO):
-		return ctx_ioctl_info(file, argp, size);
+		if (CTX_HAS(struct ctx_info, message))
+			return ctx_ioctl_info(file, argp, size);
+		break;
 	case CTX_IOC_ANY_SIZE(CTX_IOC_GET_VALUE):
-		return ctx_ioctl_get_value(file, argp, size);
+		if (CTX_HAS(struct ctx_value, reserved))
+			return ctx_ioctl_get_value(file, argp, size);
+		break;
 	default:
 		return -ENOTTY;
 	}
+	return -EINVAL;
 }

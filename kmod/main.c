@@ -22,7 +22,7 @@ static int __init ctx_init(void)
 	int ret;
 
 	ctx_user_init();
-	ret = ctx_deadline_init();
+	ret = ctx_deadlines_init();
 	if (ret)
 		return ret;
 	ret = ctx_callback_init();
@@ -52,7 +52,7 @@ err_queue:
 err_callback:
 	ctx_callback_exit();
 err_deadline:
-	ctx_deadline_exit();
+	ctx_deadlines_exit();
 	return ret;
 }
 
@@ -71,7 +71,7 @@ static void __exit ctx_exit(void)
 	ctx_user_exit();
 	ctx_queue_exit();
 	ctx_callback_exit();
-	ctx_deadline_exit();
+	ctx_deadlines_exit();
 }
 
 module_init(ctx_init);

@@ -2,6 +2,7 @@
 /*
  * The life of a context and its place in the tree. The rules are in ctx.h.
  */
+#include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/mm.h>
@@ -31,7 +32,13 @@ MODULE_PARM_DESC(max_depth, "How deep below its root a context may be (default 1
 
 struct ctx *ctx_background;
 
-static struct kmem_cache *ctx_cache;
+/* A context that is made with a deadline, as most are that ever have one */
+struct ctx_timed {
+	struct ctx		ctx;
+	struct ctx_deadline	deadline;
+};
+
+static struct kmem_cache *ctx_cache, *ctx_timed_cache;
 static atomic64_t ctx_next_id = ATOMIC64_INIT(0);
 
 int __init ctx_tree_init(void)
@@ -39,20 +46,26 @@ int __init ctx_tree_init(void)
 	ctx_cache = KMEM_CACHE(ctx, SLAB_ACCOUNT);
 	if (!ctx_cache)
 		return -ENOMEM;
+	ctx_timed_cache = KMEM_CACHE(ctx_timed, SLAB_ACCOUNT);
+	if (!ctx_timed_cache)
+		goto err_cache;
 
 	/* The first one, so that its id is 0. */
-	ctx_background = ctx_alloc(NULL, 0, "");
-	if (IS_ERR(ctx_background)) {
-		ctx_user_exit();
-		kmem_cache_destroy(ctx_cache);
-		return PTR_ERR(ctx_background);
-	}
-	return 0;
+	ctx_background = ctx_alloc(NULL, 0, "", false);
+	if (!IS_ERR(ctx_background))
+		return 0;
+
+	ctx_user_exit();
+	kmem_cache_destroy(ctx_timed_cache);
+err_cache:
+	kmem_cache_destroy(ctx_cache);
+	return -ENOMEM;
 }
 
 void ctx_tree_exit(void)
 {
 	ctx_put(ctx_background);
+	kmem_cache_destroy(ctx_timed_cache);
 	kmem_cache_destroy(ctx_cache);
 }
 
@@ -127,26 +140,50 @@ static void ctx_unset_user(struct ctx *ctx)
 		ctx_user_put(ctx->user);
 }
 
+static struct ctx *ctx_alloc_object(bool timed)
+{
+	struct ctx_timed *object;
+
+	if (!timed)
+		return kmem_cache_zalloc(ctx_cache, GFP_KERNEL);
+	object = kmem_cache_zalloc(ctx_timed_cache, GFP_KERNEL);
+	if (!object)
+		return NULL;
+	object->ctx.timed = true;
+	ctx_deadline_init(&object->deadline, &object->ctx);
+	object->ctx.deadline = &object->deadline;
+	return &object->ctx;
+}
+
+static void ctx_free_object(struct ctx *ctx)
+{
+	if (ctx->timed)
+		kmem_cache_free(ctx_timed_cache, container_of(ctx, struct ctx_timed, ctx));
+	else
+		kmem_cache_free(ctx_cache, ctx);
+}
+
 /**
  * ctx_alloc - make a context that nobody can see yet
  * @parent: its parent, of which it takes a reference; NULL for a root
  * @flags: CTX_CREATE_*
  * @name: may be empty
+ * @timed: it is to have a deadline, as by ctx_deadline_prepare()
  *
  * Return: the context, with one reference, or an ERR_PTR() of -ELOOP, -ENOMEM or
  *	-ENOSPC
  */
-struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name)
+struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name, bool timed)
 {
 	struct ctx *ctx;
 	int ret;
 
-	ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL);
+	ctx = ctx_alloc_object(timed);
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
 	ret = ctx_set_user(ctx, parent);
 	if (ret) {
-		kmem_cache_free(ctx_cache, ctx);
+		ctx_free_object(ctx);
 		return ERR_PTR(ret);
 	}
 	init_waitqueue_head(&ctx->wait);
@@ -180,7 +217,7 @@ struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name)
 	return ctx;
 }
 
-static void ctx_link_parent(struct ctx *ctx)
+static void ctx_link_parent(struct ctx *ctx, const struct ctx_when *when)
 {
 	struct ctx *parent = ctx->parent;
 
@@ -208,21 +245,28 @@ static void ctx_link_parent(struct ctx *ctx)
 		parent->nr_kept++;
 	}
 	ctx->counted = true;
+	/* One with edges yet to be made must not be told of yet. */
+	if (when->at && !when->passed && !ctx->merge)
+		ctx_deadline_start(ctx, when);
 }
 
 /**
  * ctx_link - give a new context its place below its parents
  * @ctx: fresh from ctx_alloc(), ctx_values_read() and ctx_merge_read()
+ * @when: its deadline; ctx_clocks_prepare() has been called where it has one
  *
  * Where a parent is cancelled, @ctx is from now on, too: nobody waits on it yet.
  */
-void ctx_link(struct ctx *ctx)
+void ctx_link(struct ctx *ctx, const struct ctx_when *when)
 {
+	/* Before it can be cancelled. */
+	trace_ctx_create(ctx);
 	if (ctx->parent)
-		ctx_link_parent(ctx);
+		ctx_link_parent(ctx, when);
 	if (ctx->merge)
 		ctx_merge_link(ctx);
-	trace_ctx_create(ctx);
+	if (when->at && (!ctx->parent || ctx->merge || when->passed))
+		ctx_deadline_set(ctx, when);
 }
 
 /**
@@ -280,19 +324,26 @@ EXPORT_SYMBOL_GPL(ctx_get);
 static void ctx_retire(struct ctx *ctx)
 {
 	/* Model: timer_stop, unlink_dead. Both before @ctx is freed. */
-	ctx_deadline_free(ctx);
+	if (ctx->deadline)
+		ctx_deadline_free(ctx);
 	ctx_unlink(ctx);
+}
+
+static noinline void ctx_free_parts(struct ctx *ctx)
+{
+	kvfree(ctx->values);
+	kfree(ctx->merge);
+	kfree(ctx->message);
+	kfree(ctx->name);
 }
 
 static void ctx_free(struct ctx *ctx)
 {
 	if (ctx->status)
 		ctx_status_free(ctx);
-	kvfree(ctx->values);
-	kfree(ctx->merge);
-	kfree(ctx->message);
-	kfree(ctx->name);
-	kmem_cache_free(ctx_cache, ctx);
+	if (ctx->values || ctx->merge || ctx->message || ctx->name)
+		ctx_free_parts(ctx);
+	ctx_free_object(ctx);
 }
 
 /* Lets go of @parent, which @ctx held: where that was the last, it is added to @dead. */

@@ -10,14 +10,11 @@
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
-#include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "ctx.h"
 
-/* What a processor counts by itself before others see it. */
-#define CTX_COUNT_BATCH		32
 /* Users that are kept when they have nothing: to make one anew takes time. */
 #define CTX_USERS_KEPT		256
 /* The part of low memory that the contexts of one user may take, by default. */
@@ -36,6 +33,7 @@ void __init ctx_user_init(void)
 {
 	struct sysinfo si;
 
+	ctx_count_setup();
 	if (max_user_contexts)
 		return;
 	si_meminfo(&si);
@@ -48,7 +46,7 @@ static void ctx_user_free(struct ctx_user *user)
 {
 	/* Model: user_stop. A timer looks at the user as long as it runs. */
 	ctx_clocks_free(user);
-	percpu_counter_destroy(&user->count);
+	ctx_count_free(&user->count);
 	atomic_dec(&ctx_nr_users);
 	/* Model: user_rcu. Somebody may have found it just before. */
 	kfree_rcu(user, rcu);
@@ -119,12 +117,11 @@ static struct ctx_user *ctx_user_alloc(kuid_t uid)
 
 	if (!user)
 		return NULL;
-	if (percpu_counter_init(&user->count, 0, GFP_KERNEL_ACCOUNT)) {
+	if (ctx_count_init(&user->count)) {
 		kfree(user);
 		return NULL;
 	}
 	user->uid = uid;
-	spin_lock_init(&user->lock);
 	INIT_LIST_HEAD(&user->turn);
 	INIT_LIST_HEAD(&user->late);
 	INIT_LIST_HEAD(&user->signals);
@@ -154,20 +151,11 @@ static struct ctx_user *ctx_user_insert(struct ctx_user *new)
 	return xa_is_err(found) ? NULL : new;
 }
 
-/**
- * ctx_user_get - the user that the current task runs for
- * @near: one that it may well be, or NULL
- *
- * Return: a reference, to be given to ctx_user_put(); @near without one; NULL
- *	where there is no memory
- */
-struct ctx_user *ctx_user_get(struct ctx_user *near)
+/* As ctx_user_get(), where he is not known to be there. */
+struct ctx_user *ctx_user_find(void)
 {
 	kuid_t uid = current_uid();
 	struct ctx_user *user, *new;
-
-	if (near && uid_eq(near->uid, uid))
-		return near;
 
 	scoped_guard(rcu) {
 		user = xa_load(&ctx_users, __kuid_val(uid));
@@ -184,28 +172,6 @@ struct ctx_user *ctx_user_get(struct ctx_user *near)
 	return user;
 }
 
-/* Counts @n more, unless that might be too many. Most often it is far from it. */
-static bool ctx_count_far(struct ctx_user *user, unsigned int n, s64 max)
-{
-	/* What the processors have not told yet, and what each is about to count. */
-	s64 slack = (s64)(CTX_COUNT_BATCH + CTX_COUNT_MAX) * num_possible_cpus();
-
-	guard(preempt)();
-	if (percpu_counter_read(&user->count) + slack > max)
-		return false;
-	percpu_counter_add_batch(&user->count, n, CTX_COUNT_BATCH);
-	return true;
-}
-
-static bool ctx_count_near(struct ctx_user *user, unsigned int n, s64 max)
-{
-	guard(spinlock)(&user->lock);
-	if (percpu_counter_sum(&user->count) + n > max)
-		return false;
-	percpu_counter_add_batch(&user->count, n, CTX_COUNT_BATCH);
-	return true;
-}
-
 /**
  * ctx_user_charge - count what a user is about to have
  * @user: who
@@ -216,26 +182,10 @@ static bool ctx_count_near(struct ctx_user *user, unsigned int n, s64 max)
  */
 int ctx_user_charge(struct ctx_user *user, unsigned int n)
 {
-	s64 max = READ_ONCE(max_user_contexts);
-
-	if (!n)
-		return 0;
-	if (likely(ctx_count_far(user, n, max)) || ctx_count_near(user, n, max))
+	if (!n || likely(ctx_count_try(&user->count, n, READ_ONCE(max_user_contexts))))
 		return 0;
 	if (!capable(CAP_SYS_RESOURCE))
 		return -ENOSPC;
-	percpu_counter_add_batch(&user->count, n, CTX_COUNT_BATCH);
+	ctx_count_add(&user->count, n);
 	return 0;
-}
-
-/**
- * ctx_user_uncharge - count what a user no longer has
- * @user: who
- * @n: as given to ctx_user_charge()
- *
- * Context: any
- */
-void ctx_user_uncharge(struct ctx_user *user, unsigned int n)
-{
-	percpu_counter_add_batch(&user->count, -(s64)n, CTX_COUNT_BATCH);
 }

@@ -12,6 +12,9 @@
 
 #include "ctx.h"
 
+/* A caller's structures that are copied to the stack, which the kernel may be one to clear */
+#define CTX_FEW_VALUES	2
+
 /**
  * struct ctx_values_entry - a key and its value
  * @key: NUL-terminated; the value follows it
@@ -88,6 +91,55 @@ static int ctx_values_add(struct ctx_values *values, char *buf, int key_size,
 	return 0;
 }
 
+/* What a caller gives for each of @nr values, which @few has room for CTX_FEW_VALUES of. */
+static struct ctx_value *ctx_values_copy(struct ctx_value *few, const struct ctx_value __user *from,
+					 unsigned int nr)
+{
+	unsigned int i;
+
+	if (nr > CTX_FEW_VALUES)
+		return memdup_user(from, nr * sizeof(*from));
+	for (i = 0; i < nr; i++)
+		if (copy_from_user(&few[i], &from[i], sizeof(*from)))
+			return ERR_PTR(-EFAULT);
+	return few;
+}
+
+/* As ctx_values_read(), where the caller's structures are at @value. Changes them. */
+static int ctx_values_make(struct ctx *ctx, struct ctx_value *value, unsigned int nr)
+{
+	size_t size = struct_size(ctx->values, entries, nr);
+	unsigned int i;
+	char *buf;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		if (value[i].size > CTX_VALUE_MAX || value[i].reserved)
+			return -EINVAL;
+		ret = ctx_key_size(value[i].key);
+		if (ret < 0)
+			return ret;
+		value[i].reserved = ret;
+		size += ret + value[i].size;
+	}
+	ret = ctx_charge_bytes(ctx, size);
+	if (ret)
+		return ret;
+	ctx->values = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!ctx->values)
+		return -ENOMEM;
+
+	ctx->values->nr = 0;
+	buf = (char *)&ctx->values->entries[nr];
+	for (i = 0; i < nr; i++) {
+		ret = ctx_values_add(ctx->values, buf, value[i].reserved, &value[i]);
+		if (ret)
+			return ret;
+		buf += value[i].reserved + value[i].size;
+	}
+	return 0;
+}
+
 /**
  * ctx_values_read - read the values that a caller gives
  * @ctx: fresh from ctx_alloc(); gets @values
@@ -97,41 +149,18 @@ static int ctx_values_add(struct ctx_values *values, char *buf, int key_size,
  */
 int ctx_values_read(struct ctx *ctx, const struct ctx_create_args *args)
 {
-	struct ctx_value value[CTX_VALUES_MAX];
-	int key_size[CTX_VALUES_MAX], ret;
-	unsigned int i, nr = args->nr_values;
-	size_t size;
-	char *buf;
+	struct ctx_value few[CTX_FEW_VALUES], *value;
+	int ret;
 
-	if (nr > CTX_VALUES_MAX)
+	if (args->nr_values > CTX_VALUES_MAX)
 		return -EINVAL;
-	if (copy_from_user(value, u64_to_user_ptr(args->values), nr * sizeof(*value)))
-		return -EFAULT;
-
-	size = struct_size(ctx->values, entries, nr);
-	for (i = 0; i < nr; i++) {
-		if (value[i].size > CTX_VALUE_MAX || value[i].reserved)
-			return -EINVAL;
-		key_size[i] = ctx_key_size(value[i].key);
-		if (key_size[i] < 0)
-			return key_size[i];
-		size += key_size[i] + value[i].size;
-	}
-	ret = ctx_charge_bytes(ctx, size);
-	if (ret)
-		return ret;
-	ctx->values = kvzalloc(size, GFP_KERNEL_ACCOUNT);
-	if (!ctx->values)
-		return -ENOMEM;
-
-	buf = (char *)&ctx->values->entries[nr];
-	for (i = 0; i < nr; i++) {
-		ret = ctx_values_add(ctx->values, buf, key_size[i], &value[i]);
-		if (ret)
-			return ret;
-		buf += key_size[i] + value[i].size;
-	}
-	return 0;
+	value = ctx_values_copy(few, u64_to_user_ptr(args->values), args->nr_values);
+	if (IS_ERR(value))
+		return PTR_ERR(value);
+	ret = ctx_values_make(ctx, value, args->nr_values);
+	if (value != few)
+		kfree(value);
+	return ret;
 }
 
 /**
