@@ -7,6 +7,7 @@
  * -r: rounds in which processes race, which are held against axioms and not the model; -R: again
  *     and again the one round that -s names
  * -j: so many that each run programs of their own
+ * -k: these parts of it alone
  *
  * Ends with 0 where nothing differed, 1 where something did, and another status where it could not
  * run. What differed is printed with its seed and the shortest program that was found to show it;
@@ -42,6 +43,7 @@ struct options {
 	bool		apart;
 	bool		race;
 	bool		again;
+	char		*list;
 	unsigned int	nr_keep;
 	unsigned int	keep[OPS_MAX];
 };
@@ -261,14 +263,16 @@ static void read_options(struct options *options, int argc, char **argv)
 			options->processes = atoi(optarg);
 			break;
 		case 'k':
-			for (number = strtok(optarg, ","); number && options->nr_keep < OPS_MAX;
-			     number = strtok(NULL, ","))
-				options->keep[options->nr_keep++] = atoi(number) % OPS_MAX;
+			options->list = optarg;
 			break;
 		default:
 			exit(2);
 		}
 	}
+	/* The parts of a round are numbered otherwise. */
+	for (number = options->race || !options->list ? NULL : strtok(options->list, ",");
+	     number && options->nr_keep < OPS_MAX; number = strtok(NULL, ","))
+		options->keep[options->nr_keep++] = atoi(number) % OPS_MAX;
 	if (options->processes < 1 || options->processes > PROCESSES_MAX)
 		errx(2, "-j is 1 to %d", PROCESSES_MAX);
 }
@@ -290,7 +294,7 @@ int main(int argc, char **argv)
 	if (shared == MAP_FAILED)
 		err(2, "mmap");
 	if (options.race)
-		return race_run(options.seed, options.seconds, options.again);
+		return race_run(options.seed, options.seconds, options.again, options.list);
 	max_depth = set_parameter("max_depth", MAX_DEPTH);
 	if (options.apart)
 		max_contexts = set_parameter("max_user_contexts", USER_CONTEXTS);

@@ -108,7 +108,8 @@ void history_print(FILE *out, const struct history *history, const struct histor
 	fprintf(out, "# axiom %s is broken: %s\n", verdict->axiom, verdict->says);
 	fprintf(out, "# by the events that are marked, a and b\n");
 	for (i = 0; i < history->nr_ctxs; i++)
-		print_ctx(out, &history->ctx[i], i);
+		if (history->ctx[i].id)
+			print_ctx(out, &history->ctx[i], i);
 	fprintf(out, "# microseconds from, to\n");
 	for (i = 0; i < history->nr_events; i++) {
 		fprintf(out, "%c%c ", order[i] == verdict->a ? 'a' : ' ',

@@ -26,8 +26,12 @@
  * emulated machine with KASAN adds, so that only what was lost for good runs into it.
  */
 #define PATIENCE	30
+static double patience = PATIENCE;	/* until a process comes back */
+static double rest = PATIENCE;		/* until all has settled */
 
 #define PROGRESS	5	/* seconds between two lines */
+
+static const char no_return[] = "comes-back: a process does not";
 
 #define RACE_PROCESSES	(RACE_SLEEPER + 1)	/* RACE_BUILDER, which is this one, is left out */
 
@@ -170,7 +174,7 @@ static void kill_victim(struct race *race)
 	race->victim = 0;
 }
 
-/* Has the actors of the round carry out @order. False where one does not come back. */
+/* Has the actors of the round carry out @what. False where one does not come back. */
 static bool order(struct race *race, enum race_order what)
 {
 	struct race_shared *shared = race->shared;
@@ -184,7 +188,7 @@ static bool order(struct race *race, enum race_order what)
 	kill_victim(race);
 	while ((done = __atomic_load_n(&shared->done, __ATOMIC_ACQUIRE)) < nr) {
 		race_sleep(&shared->done, done);
-		if (now() - start > PATIENCE || waitpid(-1, NULL, WNOHANG) > 0)
+		if (now() - start > patience || waitpid(-1, NULL, WNOHANG) > 0)
 			return false;
 	}
 	return true;
@@ -214,15 +218,18 @@ static void hand_out(struct race *race)
 	int fd[BATCH_SLOTS], sent[2 * RACE_BUILT];
 	unsigned int actor, ctx, nr, i;
 
+	/* Of what was left out there is none. */
+	memset(fd, -1, sizeof(fd));
 	for (i = 0; i < round->build.nr; i++)
 		if (round->build.call[i].out >= 0)
 			fd[round->build.call[i].out] = round->build.call[i].ret;
 	for (actor = 0; actor < round->nr_actors; actor++) {
 		nr = 0;
 		for (ctx = 0; ctx < round->nr_built; ctx++)
-			sent[nr++] = fd[RACE_WATCH(ctx)];
+			if (fd[RACE_WATCH(ctx)] >= 0)
+				sent[nr++] = fd[RACE_WATCH(ctx)];
 		for (ctx = 0; ctx < round->nr_built; ctx++)
-			if (round->keeper[ctx] == actor)
+			if (round->keeper[ctx] == actor && fd[RACE_WRITABLE(ctx)] >= 0)
 				sent[nr++] = fd[RACE_WRITABLE(ctx)];
 		race_send(race->sock[actor], sent, nr);
 	}
@@ -251,7 +258,7 @@ static bool wake_up(struct race *race)
 	race_program_run(race->batch, &shared->round.wake);
 	while (!__atomic_load_n(&shared->awake, __ATOMIC_ACQUIRE)) {
 		race_sleep(&shared->awake, 0);
-		if (now() - start > PATIENCE)
+		if (now() - start > patience)
 			return false;
 	}
 	race_program_clean(race->batch, RACE_BACKGROUND);
@@ -279,7 +286,7 @@ static bool settle(struct race *race)
 	for (;; looked = true) {
 		if (looked) {
 			race_collect(race->events, &race->shared->round);
-			if (history_settled(&race->events->history) || now() - start > PATIENCE)
+			if (history_settled(&race->events->history) || now() - start > rest)
 				return true;
 		}
 		if (!order(race, RACE_LAST))
@@ -287,30 +294,39 @@ static bool settle(struct race *race)
 	}
 }
 
-/* Returns whether all was as it must be. */
-static bool play(struct race *race, uint64_t seed)
+/*
+ * The round that follows from @seed, without the parts for which @out is true. Returns what it
+ * broke, or NULL; prints that if @print.
+ */
+static const char *play(struct race *race, uint64_t seed, const bool *out, bool print)
 {
 	struct race_round *round = &race->shared->round;
 	struct history_verdict verdict;
 
 	race_make(round, seed);
+	if (out && !race_leave_out(round, out))
+		return NULL;
 	race_program_run(race->batch, &round->build);
 	if (!start_victim(race)) {
 		printf("# race: no victim: %m\n");
-		return false;
+		return "victim: there is none";
 	}
 	hand_out(race);
 	let_sleep(race);
 	if (!order(race, RACE_RUN) || !wake_up(race) || !settle(race)) {
-		printf("# race: round %" PRIu64 ": a process does not come back\n", seed);
-		return false;
+		if (print)
+			printf("# race: round %" PRIu64 ": a process does not come back\n", seed);
+		return no_return;
 	}
 	count(race);
 	if (history_check(&race->events->history, &verdict))
-		return true;
-	printf("# race: round %" PRIu64 " is broken after %" PRIu64 " rounds\n", seed, race->rounds);
-	history_print(stdout, &race->events->history, &verdict);
-	return false;
+		return NULL;
+	if (print) {
+		printf("# race: round %" PRIu64 " is broken after %" PRIu64 " rounds\n", seed,
+		       race->rounds);
+		history_print(stdout, &race->events->history, &verdict);
+	}
+	return verdict.axiom;
 }
 
 /* A line each few seconds: where a kernel dies, the last one says what to begin with. */
@@ -324,34 +340,112 @@ static void print_progress(struct race *race, uint64_t seed)
 	fflush(stdout);
 }
 
-int race_run(uint64_t seed, double seconds, bool again)
+/* Processes that do not come back must not stand in the way of others. */
+static void abandon(struct race *race)
 {
+	unsigned int i;
+
+	for (i = 0; i < RACE_PROCESSES; i++)
+		if (race->pid[i] > 0)
+			kill(race->pid[i], SIGKILL);
+	if (race->victim > 0)
+		kill(race->victim, SIGKILL);
+}
+
+static void attempt(struct race_attempt *a)
+{
+	double begin = now();
+	struct race race = { };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* What is only late may mislead who leaves parts out, but not who prints what is left. */
+	if (!a->print) {
+		patience = PATIENCE / 6;
+		rest = PATIENCE / 30;
+	}
+	if (!start(&race))
+		return;
+	while (!a->broken && race.rounds < a->rounds && now() - begin < a->seconds) {
+		a->broken = play(&race, a->seed, a->out, a->print);
+		/* A round that was not played counts, too. */
+		race.rounds = ++a->played;
+	}
+	fflush(stdout);
+}
+
+void race_attempt(struct race_attempt *a)
+{
+	pid_t pid;
+
+	a->broken = NULL;
+	a->played = 0;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		attempt(a);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* What differs from the parts that @only lists. */
+static void read_parts(uint64_t seed, const char *only, bool *out)
+{
+	struct race_round *round = calloc(1, sizeof(*round));
+	unsigned int part[RACE_PARTS], nr;
+	char *end;
+
+	if (!round)
+		return;
+	race_make(round, seed);
+	nr = race_parts(round, part);
+	free(round);
+	while (nr--)
+		out[part[nr]] = true;
+	for (; *only; only = *end ? end + 1 : end) {
+		unsigned long number = strtoul(only, &end, 10);
+
+		if (number < RACE_PARTS)
+			out[number] = false;
+		if (end == only)
+			return;
+	}
+}
+
+int race_run(uint64_t seed, double seconds, bool again, const char *only)
+{
+	static bool parts_out[RACE_PARTS];
 	struct rnd rnd = { .state = seed };
+	const char *broken = NULL;
 	double begin = now(), took;
 	uint64_t round = seed;
 	struct race race = { };
-	bool good = true;
 
 	if (!start(&race)) {
 		perror("race");
 		return 2;
 	}
-	while (good && now() - begin < seconds) {
+	if (again && only)
+		read_parts(seed, only, parts_out);
+	while (!broken && now() - begin < seconds) {
 		print_progress(&race, rnd.state);
 		round = again ? seed : rnd_next(&rnd);
-		good = play(&race, round);
+		broken = play(&race, round, again && only ? parts_out : NULL, true);
 	}
 	took = now() - begin;
 	printf("# total: seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " calls, ", seed, race.rounds,
 	       race.calls);
 	printf("%.0f rounds/s, %.0f calls/s\n", race.rounds / took, race.calls / took);
-	if (!good)
-		printf("FAIL round %" PRIu64 "\nagain: make fuzz FUZZ=\"-R -s %" PRIu64 " -t 60\"\n",
-		       round, round);
+	if (!broken) {
+		stop(&race);
+		return 0;
+	}
+	printf("FAIL round %" PRIu64 ": %s\n", round, broken);
 	fflush(stdout);
-	if (!good)
-		/* Some of the processes may never end: those go with this one. */
-		return 1;
-	stop(&race);
-	return 0;
+	abandon(&race);
+	race_shrink(round, broken, parts_out);
+	/* Last, so that it stands in a log that was cut, too. */
+	printf("FAIL round %" PRIu64 ": %s\n", round, broken);
+	fflush(stdout);
+	return 1;
 }

@@ -131,6 +131,8 @@ unsigned int race_receive(int sock, int *fds)
 		perror("race: recvmsg");
 		_exit(RACE_BROKEN);
 	}
+	if (!message.msg_controllen)
+		return 0; /* all contexts were left out */
 	nr = (control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	memcpy(fds, CMSG_DATA(&control.header), nr * sizeof(int));
 	return nr;
@@ -174,13 +176,14 @@ static void run(struct race_shared *shared, struct race_actor *part, int batch, 
 {
 	uint32_t nr_actors = shared->round.nr_actors;
 	int fds[2 * RACE_BUILT];
-	unsigned int nr, i;
+	unsigned int nr, i, n = 0;
 
 	race_program_clean(batch, RACE_BACKGROUND);
 	nr = race_receive(sock, fds);
-	/* The calls that take them stand first. */
-	for (i = 0; i < nr; i++)
-		part->setup.call[i].arg = fds[i];
+	/* The calls that take them stand first, among those that were left out. */
+	for (i = 0; n < nr; i++)
+		if (part->setup.call[i].what == BATCH_SET)
+			part->setup.call[i].arg = fds[n++];
 	race_program_run(batch, &part->setup);
 	meet(&shared->ready, nr_actors);
 	/* All are here. Those that slept are a little late: so this again, for a moment. */

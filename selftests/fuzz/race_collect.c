@@ -44,12 +44,12 @@ static struct history_event *add(struct collecting *c, const struct batch_call *
 	return e;
 }
 
-/* The context that has this id; -1 where there is none. */
+/* The context that has this id; -1 where there is none. One that was left out has none. */
 static int find(const struct race_round *round, uint64_t id)
 {
 	unsigned int i;
 
-	for (i = 0; i < round->nr_ctxs; i++)
+	for (i = 0; id && i < round->nr_ctxs; i++)
 		if (round->ctx[i].id == id)
 			return i;
 	return -1;

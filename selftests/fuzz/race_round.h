@@ -28,6 +28,7 @@
 #define RACE_STEPS	160
 #define RACE_WAYS	1024	/* up from a context, at most */
 #define RACE_EDGES	16	/* in a row, at most */
+#define RACE_PARTS	(RACE_BUILT + 2 * RACE_ACTORS * RACE_STEPS)	/* see race_parts() */
 
 #define RACE_BACKGROUND		0	/* slots */
 #define RACE_WATCH(ctx)		(1 + (ctx))
@@ -169,6 +170,20 @@ bool race_hand_holds(const struct race_hand *hand, int ctx);
 #define RACE_KEY "k"
 void race_name(char name[CTX_NAME_LEN], int ctx);
 void race_make(struct race_round *round, uint64_t seed);
+
+/* race_less.c */
+
+/*
+ * What can be left out of a round: each context that is built, with all that is done to it, and
+ * each call of an actor. Writes the numbers of the parts of @round to @parts. Returns how many.
+ */
+unsigned int race_parts(const struct race_round *round, unsigned int *parts);
+
+/*
+ * Leaves the parts for which @out is true out of a round that was just made, and what cannot be
+ * done without them. False where that leaves nothing to sleep on or to kill with.
+ */
+bool race_leave_out(struct race_round *round, const bool *out);
 
 /* race_collect.c */
 
