@@ -72,6 +72,26 @@ TEST_F(faults, open)
 	check_faults();
 }
 
+/* What there is once for each user is made with it. */
+TEST_F(faults, create_the_first_of_a_user)
+{
+	uid_t uid = 2000000U + MOST * getpid();
+	int fd;
+
+	while (next_fault(self)) {
+		ASSERT_EQ(0, syscall(SYS_setresuid, uid++, -1, -1));
+		fd = faulty(self->f, ctx_create(self->root, &child_args));
+		if (fd < 0)
+			check_enomem();
+		else
+			check_created(_metadata, self, fd, self->root, &child_args);
+		ASSERT_EQ(0, syscall(SYS_setresuid, 0, -1, -1));
+		close(fd);
+		check_unchanged(_metadata, self);
+	}
+	check_faults();
+}
+
 TEST_F(faults, create_root)
 {
 	create(_metadata, self, self->dev, &(struct ctx_create_args){});

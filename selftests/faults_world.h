@@ -109,8 +109,11 @@ static inline void check_unchanged(struct __test_metadata *_metadata, FIXTURE_DA
 /* Whether the faulty() call of the loop has a further allocation to fail. */
 static inline bool next_fault(FIXTURE_DATA(faults) *self)
 {
-	if (self->f->n && !self->f->hit)
-		return false;
+	if (self->f->n && !self->f->hit) {
+		if (++self->f->sweeps == SWEEPS)
+			return false;
+		self->f->n = 0;
+	}
 	self->f->hit = false;
 	look(self, &self->before);
 	return ++self->f->n <= MOST;
