@@ -109,10 +109,11 @@ static inline int allow_fds(rlim_t nr)
 }
 
 /*
- * A crowd: contexts that take long to tell. Each has waiters in CROWD_SETS epoll
- * sets, at which nobody sleeps.
+ * A crowd: contexts that take long to tell, but not as long to make. All wait in an epoll
+ * set, for which further ones wait: each context wakes all of them. Nobody sleeps there.
  */
-#define CROWD_SETS	8
+#define CROWD_SETS	40
+#define CROWD_QUICK	8	/* of them, where it is so MANY or AT a context */
 #define CROWD_MOST	25000
 #define CROWD_LEAST	200
 #define CROWD_TAKES	(100 * NSEC_PER_MSEC)	/* and CROWD_MOST will do for that */
@@ -120,7 +121,8 @@ static inline int allow_fds(rlim_t nr)
 struct crowd {
 	int	nr;
 	int	*fd;
-	int	ep[CROWD_SETS];
+	int	sets;
+	int	ep[1 + CROWD_SETS];
 };
 
 /* A child that has the background for a further parent, too: which adds nothing to it. */
@@ -149,25 +151,44 @@ static inline int ctx_new_third(int dev, int parent)
 enum crowd_place {
 	BELOW,		/* it is children */
 	FAR_BELOW,	/* it is made by ctx_new_third() */
-	AT,		/* it is no contexts: all wait at the context itself */
+	AT,		/* it is no contexts: as many more waiters wait at the context itself */
+	MANY,		/* it is as many more children as each takes less to tell */
 };
+
+/* The sets wait for the first one, but where one file has so many waiters: then for that. */
+static inline bool crowd_sets(struct crowd *c, enum crowd_place place)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int i;
+
+	c->sets = 1 + (place == MANY || place == AT ? CROWD_QUICK : CROWD_SETS);
+	for (i = 0; i < c->sets; i++) {
+		c->ep[i] = epoll_create1(EPOLL_CLOEXEC);
+		if (i && place != AT && epoll_ctl(c->ep[i], EPOLL_CTL_ADD, c->ep[0], &event))
+			return false;
+	}
+	return true;
+}
 
 static inline bool crowd_plant(struct crowd *c, int dev, int top, int nr, enum crowd_place place)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	int n, i;
 
-	c->nr = nr;
-	c->fd = malloc(nr * sizeof(*c->fd));
-	for (i = 0; i < CROWD_SETS; i++)
-		c->ep[i] = epoll_create1(EPOLL_CLOEXEC);
-	for (n = 0; n < nr; n++) {
+	if (place == MANY || place == AT)
+		nr = nr * CROWD_SETS / CROWD_QUICK;
+	c->nr = nr < CROWD_MOST ? nr : CROWD_MOST;
+	c->fd = malloc(c->nr * sizeof(*c->fd));
+	if (!crowd_sets(c, place))
+		return false;
+	for (n = 0; n < c->nr; n++) {
 		if (place == AT)
 			c->fd[n] = dup(top);
 		else
-			c->fd[n] = place == BELOW ? ctx_new_detached(top) : ctx_new_third(dev, top);
+			c->fd[n] = place == FAR_BELOW ? ctx_new_third(dev, top) :
+							ctx_new_detached(top);
 		event.data.u32 = n;
-		for (i = 0; i < CROWD_SETS; i++)
+		for (i = 0; i < (place == AT ? c->sets : 1); i++)
 			if (epoll_ctl(c->ep[i], EPOLL_CTL_ADD, c->fd[n], &event))
 				return false;
 	}
@@ -177,7 +198,7 @@ static inline bool crowd_plant(struct crowd *c, int dev, int top, int nr, enum c
 static inline void crowd_close(struct crowd *c)
 {
 	close_all(c->fd, c->nr);
-	close_all(c->ep, CROWD_SETS);
+	close_all(c->ep, c->sets);
 	free(c->fd);
 }
 
