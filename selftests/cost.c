@@ -230,6 +230,8 @@ static void check_info_cost(struct __test_metadata *_metadata, FIXTURE_DATA(cost
 {
 	__u64 plain = cost_of_info(self->root), took = cost_of_info(web);
 
+	if (!access("/sys/kernel/debug/kcsan", F_OK))
+		SKIP(return, "KCSAN stops one access in a thousand, and at a root there are few");
 	TH_LOG("INFO of a root took %llu ns, below the web %llu ns", plain, took);
 	EXPECT_GE(INFO_BOUND * plain, took);
 }

@@ -72,30 +72,32 @@ static int scaled(int nr)
 	return less < nr ? less : nr;
 }
 
-#define SETS		4
+#define SETS		16
 
 struct shape {
 	int	(*parent)(int n);
 	int	nr;
-	int	sets;		/* to wake in each context, at most SETS */
+	int	sets;		/* that each context wakes, at most SETS */
 	int	*fd;
 	int	ep[SETS];
 };
 
-/* Plants @s->nr contexts below @top, each a member of all sets. */
+/* Plants @s->nr contexts below @top, each a member of the first set, for which the others wait. */
 static bool shape_plant(struct shape *s, int top)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	int n, i;
 
 	s->fd = malloc(s->nr * sizeof(*s->fd));
-	for (i = 0; i < s->sets; i++)
+	for (i = 0; i < s->sets; i++) {
 		s->ep[i] = epoll_create1(EPOLL_CLOEXEC);
+		if (i && epoll_ctl(s->ep[i], EPOLL_CTL_ADD, s->ep[0], &event))
+			return false;
+	}
 	for (n = 0; n < s->nr; n++) {
 		s->fd[n] = ctx_new(n ? s->fd[s->parent(n)] : top);
-		for (i = 0; i < s->sets; i++)
-			if (epoll_ctl(s->ep[i], EPOLL_CTL_ADD, s->fd[n], &event))
-				return false;
+		if (s->sets && epoll_ctl(s->ep[0], EPOLL_CTL_ADD, s->fd[n], &event))
+			return false;
 	}
 	return true;
 }
@@ -194,19 +196,20 @@ TEST_F_TIMEOUT(scale, hundred_thousand_descendants_in_eight_processes_are_woken,
  * walk that can be preempted makes gaps of such a step and the latency of the
  * machine. So the limit is a quarter of what the cancellation took: that is the
  * same on a machine that is a hundred times slower, and far from either side,
- * given that more than a hundred thousand wake-ups take much longer than a
- * scheduling latency.
+ * given that there are so many contexts that it takes much longer than a
+ * scheduling latency: see shape_size().
  *
  * A noisy host can stop a guest for as long as it likes, and then a gap is the
  * host's. It does not do that each time, but a walk that cannot be preempted
- * does: hence up to four attempts, of which one must be good.
+ * does: hence up to eight attempts, of which one must be good.
  *
  * The sleeper runs at a real-time priority, so that what is measured is whether
  * the processor can be had and not how fair shares of it are reckoned.
  */
-#define ATTEMPTS	4
+#define ATTEMPTS	8
 #define LIMIT(took)	((took) / 4)
-#define STALL		25000	/* contexts, with SETS wake-ups for each */
+#define STALL		25000	/* contexts at most, where each wakes SETS */
+#define SAMPLE		500
 
 enum { BEFORE, DURING, AFTER };
 
@@ -343,6 +346,29 @@ static bool attempt(struct __test_metadata *_metadata, struct shape *s, int dev,
 	return gap <= LIMIT(took);
 }
 
+/* So many that to cancel them takes about a tenth of a second; 0 where that fails. */
+static int shape_size(struct shape s, int root, int most)
+{
+	__u64 took, best = NSEC_PER_SEC;
+	int i, top, nr;
+
+	s.nr = SAMPLE;
+	for (i = 0; i < 3; i++) {
+		top = ctx_new(root);
+		if (!shape_plant(&s, top))
+			return 0;
+		took = ctx_clock(CLOCK_MONOTONIC);
+		ctx_cancel(top, CAUSE, NULL);
+		took = ctx_clock(CLOCK_MONOTONIC) - took;
+		shape_fell(&s);
+		close(top);
+		best = took < best ? took : best;
+	}
+	/* Those for which nobody waits take much longer to make: fewer will do. */
+	nr = SAMPLE * (NSEC_PER_SEC / (s.sets ? 10 : 50)) / best;
+	return nr > most ? most : nr < SAMPLE ? SAMPLE : nr;
+}
+
 static void bounded(struct __test_metadata *_metadata, FIXTURE_DATA(scale) *self,
 		    struct shape shape, bool (*end)(int fd), bool uses, int first, int cpus)
 {
@@ -353,6 +379,8 @@ static void bounded(struct __test_metadata *_metadata, FIXTURE_DATA(scale) *self
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	shape.nr = shape_size(shape, self->root, shape.nr);
+	ASSERT_LT(0, shape.nr);
 	for (i = 0, good = false; i < ATTEMPTS && !good; i++) {
 		struct shape s = shape;
 		int top = ctx_new(self->root);
@@ -368,7 +396,7 @@ static void bounded(struct __test_metadata *_metadata, FIXTURE_DATA(scale) *self
 
 static struct shape woken(int (*parent)(int n))
 {
-	return (struct shape){ .parent = parent, .nr = scaled(STALL), .sets = SETS };
+	return (struct shape){ .parent = parent, .nr = STALL, .sets = SETS };
 }
 
 TEST_F_TIMEOUT(scale, cancel_does_not_stall_its_processor, 600)
@@ -384,7 +412,7 @@ TEST_F_TIMEOUT(scale, cancel_of_children_side_by_side_does_not_stall_its_process
 /* The walk goes over them without a pause to wake anybody. */
 TEST_F_TIMEOUT(scale, cancel_of_what_nobody_waits_for_does_not_stall_its_processor, 600)
 {
-	struct shape shape = { .parent = shape_flat, .nr = scaled(MANY) };
+	struct shape shape = { .parent = shape_flat, .nr = MANY };
 
 	bounded(_metadata, self, shape, end_by_cancel, false, 0, 1);
 }
