@@ -22,7 +22,7 @@
 
 #include "ctx.h"
 
-static DEFINE_PER_CPU(struct path, ctx_path);
+static struct path __percpu *ctx_paths;
 
 static int __init ctx_anon_add(struct path *path, struct vfsmount *mnt)
 {
@@ -57,12 +57,17 @@ int __init ctx_anon_init(void)
 	unsigned int cpu;
 	int ret = 0;
 
+	ctx_paths = alloc_percpu(struct path);
+	if (!ctx_paths)
+		return -ENOMEM;
 	/* For its mount alone. */
 	file = anon_inode_getfile("[ctx]", &generic_ro_fops, NULL, O_RDWR);
-	if (IS_ERR(file))
+	if (IS_ERR(file)) {
+		free_percpu(ctx_paths);
 		return PTR_ERR(file);
+	}
 	for_each_possible_cpu(cpu) {
-		ret = ctx_anon_add(per_cpu_ptr(&ctx_path, cpu), file->f_path.mnt);
+		ret = ctx_anon_add(per_cpu_ptr(ctx_paths, cpu), file->f_path.mnt);
 		if (ret)
 			break;
 	}
@@ -77,7 +82,8 @@ void ctx_anon_exit(void)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		path_put(per_cpu_ptr(&ctx_path, cpu));
+		path_put(per_cpu_ptr(ctx_paths, cpu));
+	free_percpu(ctx_paths);
 }
 
 /**
@@ -90,7 +96,7 @@ void ctx_anon_exit(void)
  */
 struct file *ctx_anon_open(const struct file_operations *fops, void *private, int flags)
 {
-	struct file *file = dentry_open(raw_cpu_ptr(&ctx_path), flags, current_cred());
+	struct file *file = dentry_open(raw_cpu_ptr(ctx_paths), flags, current_cred());
 
 	if (IS_ERR(file))
 		return file;

@@ -419,10 +419,17 @@ bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *me
  */
 static inline bool ctx_is_cancelled(const struct ctx *ctx)
 {
-	for (; ctx; ctx = ctx->up)
-		if (unlikely(READ_ONCE(ctx->origin)))
+	const struct ctx *up;
+
+	/* Two at a time: this is most of what it costs to poll. */
+	while ((up = ctx->up)) {
+		if (unlikely((long)READ_ONCE(ctx->origin) | (long)READ_ONCE(up->origin)))
 			return true;
-	return false;
+		ctx = up->up;
+		if (!ctx)
+			return false;
+	}
+	return READ_ONCE(ctx->origin);
 }
 
 /**

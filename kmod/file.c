@@ -51,20 +51,33 @@ static void ctx_resched(const struct ctx *ctx)
 		cond_resched();
 }
 
-static __poll_t ctx_poll(struct file *file, poll_table *wait)
+static noinline __poll_t ctx_poll_cancelled(struct ctx *ctx)
+{
+	ctx_origin(ctx);
+	return EPOLLIN | EPOLLRDNORM;
+}
+
+/* As ctx_poll(), where it joins the queue, or looks up a long way. */
+static noinline __poll_t ctx_poll_slow(struct file *file, poll_table *wait)
 {
 	struct ctx *ctx = file->private_data;
 
 	ctx_resched(ctx);
-	if (wait && wait->_qproc) {
-		poll_wait(file, &ctx->wait, wait);
-		/* Model: poll_mb. Pairs with tell_mb. Older kernels' poll_wait() has none. */
-		smp_mb();
-	}
+	poll_wait(file, &ctx->wait, wait);
+	/* Model: poll_mb. Pairs with tell_mb. Older kernels' poll_wait() has none. */
+	smp_mb();
+	return ctx_is_cancelled(ctx) ? ctx_poll_cancelled(ctx) : 0;
+}
+
+static __poll_t ctx_poll(struct file *file, poll_table *wait)
+{
+	struct ctx *ctx = file->private_data;
+
+	if (!poll_does_not_wait(wait) || unlikely(ctx->depth > CTX_SHALLOW))
+		return ctx_poll_slow(file, wait);
 	if (likely(!ctx_is_cancelled(ctx)))
 		return 0;
-	ctx_origin(ctx);
-	return EPOLLIN | EPOLLRDNORM;
+	return ctx_poll_cancelled(ctx);
 }
 
 static ssize_t ctx_read_iter(struct kiocb *iocb, struct iov_iter *to)

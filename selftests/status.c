@@ -276,15 +276,8 @@ TEST_F(status, every_mapping_shows_the_same)
 #define forget_page(status)						\
 	EXPECT_EQ(0, madvise((void *)(status), ctx_page_size(), MADV_DONTNEED))
 
-static bool has_madvise(void)
-{
-	return !madvise(NULL, 0, MADV_DONTNEED) || errno != ENOSYS;
-}
-
 TEST_F(status, the_word_comes_back_after_madvise)
 {
-	if (!has_madvise())
-		SKIP(return, "this kernel has no madvise");
 	forget_page(self->status);
 	check_mapped(self->status, 0, 0);
 	forget_page(self->status);
@@ -298,8 +291,6 @@ TEST_F(status, the_word_comes_back_in_a_child_of_its_process)
 {
 	pid_t pid;
 
-	if (!has_madvise())
-		SKIP(return, "this kernel has no madvise");
 	forget_page(self->status);
 	EXPECT_EQ(0, ctx_cancel(self->child, EIO, NULL));
 	in_child(pid) {
