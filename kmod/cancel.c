@@ -32,8 +32,6 @@ static noinline struct ctx *ctx_copy_down(struct ctx *ctx)
 			origin = ctx_inherit(p, origin);
 		}
 	} while (n);
-	/* Model: word_told. Who is told by a descriptor finds the word set, too. */
-	ctx_status_set(ctx);
 	return origin;
 }
 
@@ -47,7 +45,17 @@ static noinline struct ctx *ctx_copy_down(struct ctx *ctx)
  */
 struct ctx *ctx_origin(struct ctx *ctx)
 {
-	return ctx_is_cancelled(ctx) ? ctx_copy_down(ctx) : NULL;
+	struct ctx *origin;
+
+	if (!ctx_is_cancelled(ctx))
+		return NULL;
+	/* Model: own_acquire. As in ctx_copy_down(). */
+	origin = smp_load_acquire(&ctx->origin);
+	if (!origin)
+		origin = ctx_copy_down(ctx);
+	/* Model: word_told. Who is told by a descriptor finds the word set, too. */
+	ctx_status_set(ctx);
+	return origin;
 }
 
 /**

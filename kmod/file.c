@@ -6,6 +6,7 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 
 #include "ctx.h"
@@ -80,22 +81,43 @@ static __poll_t ctx_poll(struct file *file, poll_table *wait)
 	return ctx_poll_cancelled(ctx);
 }
 
+/* Return: the origin, once there is one; or an ERR_PTR() of -ERESTARTSYS */
+static struct ctx *ctx_wait(struct ctx *ctx)
+{
+	struct ctx *origin;
+	DEFINE_WAIT(wait);
+
+	/* Once: what wakes from the queue is the cancellation. */
+	prepare_to_wait(&ctx->wait, &wait, TASK_INTERRUPTIBLE);
+	while (!(origin = ctx_origin(ctx))) {
+		if (signal_pending(current)) {
+			origin = ERR_PTR(-ERESTARTSYS);
+			break;
+		}
+		schedule();
+		set_current_state(TASK_INTERRUPTIBLE);
+	}
+	finish_wait(&ctx->wait, &wait);
+	return origin;
+}
+
 static ssize_t ctx_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct ctx *ctx = file->private_data, *origin;
 	struct ctx_event event;
-	int ret;
 
 	if (iov_iter_count(to) < sizeof(event))
 		return -EINVAL;
 	ctx_resched(ctx);
-	if (((file->f_flags & O_NONBLOCK) || (iocb->ki_flags & IOCB_NOWAIT)) &&
-	    !ctx_origin(ctx))
-		return -EAGAIN;
-	ret = wait_event_interruptible(ctx->wait, (origin = ctx_origin(ctx)));
-	if (ret)
-		return ret;
+	origin = ctx_origin(ctx);
+	if (!origin) {
+		if ((file->f_flags & O_NONBLOCK) || (iocb->ki_flags & IOCB_NOWAIT))
+			return -EAGAIN;
+		origin = ctx_wait(ctx);
+	}
+	if (IS_ERR(origin))
+		return PTR_ERR(origin);
 
 	event = (struct ctx_event) {
 		.err		= origin->err,

@@ -127,7 +127,7 @@ inline origin(c)
 		:: o ->
 			p = c;
 			do
-			:: acquire(copy_down_acquire, ORIGIN(p), o);
+			:: acquire((p == c -> own_acquire : copy_down_acquire), ORIGIN(p), o);
 				if
 				:: o -> break
 				:: else -> p = UP(p)
