@@ -88,71 +88,63 @@ void ctx_clock_remove(struct ctx_deadline *dl)
 		timerqueue_del(&dl->clock->queue, &dl->node);
 }
 
-/**
- * ctx_clock_has - whether a deadline is yet to pass
- * @dl: ctx_clock_add() was called for it; its context's outer lock is held
- *
- * Where it has passed, that holds also if somebody has set the clock back since.
- *
- * Context: any
- */
-bool ctx_clock_has(struct ctx_deadline *dl)
-{
-	lockdep_assert_held(ctx_outer_lock(dl->ctx));
-
-	/* Without the clock's lock it may but be taken off as due, again, just now. */
-	return !data_race(RB_EMPTY_NODE(&dl->node.node));
-}
-
 /*
- * Takes the first deadline that is due @now. @ctx is a reference to its context, or
- * NULL where that has lost its last and is going.
+ * Takes the first deadlines that are due @now off the queue, up to CTX_DUE, or fewer where they
+ * are deep, because a look up a long way takes its time. @due are references to the @nr of
+ * their contexts that have not lost their last and are going.
  *
- * Return: whether there was one; if not, the timer is armed for the next
+ * Return: how many were taken, or what that is like. Where it is less than CTX_DUE, there
+ *	are no more, and the timer is armed for the next.
  */
-static bool ctx_clock_next(struct ctx_clock *clock, ktime_t now, struct ctx **ctx)
+static unsigned int ctx_clock_take(struct ctx_clock *clock, ktime_t now, struct ctx **due,
+				   unsigned int *nr)
 {
 	struct timerqueue_node *node;
 	struct ctx_deadline *dl;
+	unsigned int n;
 
-	guard(spinlock_irqsave)(&clock->lock);
-	node = timerqueue_getnext(&clock->queue);
-	if (!node || node->expires > now) {
-		clock->behind = false;
-		ctx_clock_arm(clock);
-		return false;
+	*nr = 0;
+	guard(spinlock_irq)(&clock->lock);
+	for (n = 0; n < CTX_DUE; n += 1 + dl->ctx->depth / CTX_BATCH) {
+		node = timerqueue_getnext(&clock->queue);
+		if (!node || node->expires > now) {
+			clock->behind = false;
+			ctx_clock_arm(clock);
+			break;
+		}
+		timerqueue_del(&clock->queue, node);
+		dl = container_of(node, struct ctx_deadline, node);
+		/*
+		 * Model: due_ref. It is there: the last ctx_put() comes by this lock before it
+		 * frees.
+		 */
+		if (refcount_inc_not_zero(&dl->ctx->refs))
+			due[(*nr)++] = dl->ctx;
 	}
-	timerqueue_del(&clock->queue, node);
-	dl = container_of(node, struct ctx_deadline, node);
-	/* Model: due_ref. It is there: the last ctx_put() comes by this lock before it frees. */
-	*ctx = refcount_inc_not_zero(&dl->ctx->refs) ? dl->ctx : NULL;
-	return true;
+	return n;
 }
 
 /**
  * ctx_clock_run - cancel contexts whose deadlines have passed
  * @clock: of which
  *
- * Context: process or soft interrupt
+ * Context: process or soft interrupt, interrupts on
  * Return: whether some may be left after CTX_BATCH of them: the caller sees to it
  *	that this is called again
  */
 bool ctx_clock_run(struct ctx_clock *clock)
 {
 	ktime_t now = ctx_now(clock->id), mono = ktime_get();
-	struct ctx *ctx;
-	unsigned int n = 0;
+	struct ctx *due[CTX_DUE];
+	unsigned int n, nr, taken;
 
-	while (n++ < CTX_BATCH) {
-		if (!ctx_clock_next(clock, now, &ctx))
+	for (n = 0; n < CTX_BATCH; n += taken) {
+		taken = ctx_clock_take(clock, now, due, &nr);
+		ctx_deadlines_strike(due, nr, mono);
+		if (taken < CTX_DUE)
 			return false;
-		if (!ctx)
-			continue;
-		/* A look up a long way takes its time. */
-		n += ctx->depth / CTX_BATCH;
-		ctx_deadline_strike(ctx, mono);
 	}
-	scoped_guard(spinlock_irqsave, &clock->lock)
+	scoped_guard(spinlock_irq, &clock->lock)
 		clock->behind = true;
 	return true;
 }

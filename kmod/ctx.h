@@ -373,10 +373,26 @@ int ctx_set_depth(struct ctx *ctx, const struct ctx *parent);
 struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name, bool timed);
 void ctx_link(struct ctx *ctx, const struct ctx_when *when);
 void ctx_unlink(struct ctx *ctx);
-void ctx_uncount(struct ctx *ctx);
 void ctx_free_dead(struct ctx *ctx, unsigned int few);
 int ctx_charge(struct ctx *ctx, unsigned int n);
 int ctx_charge_bytes(struct ctx *ctx, size_t size);
+
+/**
+ * ctx_uncount - count a context no longer among those of its parent
+ * @ctx: its outer lock is held; it is cancelled, or about to be freed
+ */
+static inline void ctx_uncount(struct ctx *ctx)
+{
+	lockdep_assert_held(ctx_outer_lock(ctx));
+
+	if (!ctx->counted)
+		return;
+	ctx->counted = false;
+	if (ctx->up)
+		ctx->parent->nr_children--;
+	else
+		ctx->parent->nr_kept--;
+}
 
 /*
  * Takes a child or a hook off its list, as hlist_del_init() does. Who finds the list
@@ -453,6 +469,14 @@ static inline struct ctx *ctx_inherit(struct ctx *ctx, struct ctx *origin)
 }
 
 /* walk.c: telling whoever waits for it */
+
+/* Whether all at a cancelled context was told but what is below it, its status word first. */
+static inline bool ctx_is_told(const struct ctx *ctx)
+{
+	/* Model: told_acquire. Pairs with the release in ctx_tell_end(). Who joined later saw @origin. */
+	return smp_load_acquire(&ctx->told);
+}
+
 bool ctx_is_hurried(void);
 bool ctx_is_strange(const struct ctx *ctx);
 bool ctx_tell_briefly(struct ctx *ctx);
@@ -475,7 +499,19 @@ void ctx_queue_dead(struct ctx *dead);
 void ctx_queue_clock(struct ctx_clock *clock);
 void ctx_queue_signal(struct ctx_signal *signal);
 bool ctx_unqueue_signal(struct ctx_signal *signal);
-void ctx_put_any(struct ctx *ctx);
+
+/**
+ * ctx_put_any - let go of a context, wherever that is
+ * @ctx: a reference to it
+ *
+ * Context: any, no context's lock held
+ */
+static inline void ctx_put_any(struct ctx *ctx)
+{
+	/* Model: put_not_last. The last one frees, which may sleep: the queue lets go of it. */
+	if (!refcount_dec_not_one(&ctx->refs))
+		ctx_queue(ctx);
+}
 
 /* callback.c: the hooks that a walk comes by */
 int ctx_callback_init(void);
@@ -620,10 +656,13 @@ static inline void ctx_deadline_init(struct ctx_deadline *dl, struct ctx *ctx)
 	dl->ctx = ctx;
 }
 
+/* Deadlines that strike together */
+#define CTX_DUE	8
+
 int ctx_deadlines_init(void);
 void ctx_deadlines_exit(void);
 ktime_t ctx_now(clockid_t clock);
-void ctx_deadline_strike(struct ctx *ctx, ktime_t now);
+void ctx_deadlines_strike(struct ctx **due, unsigned int nr, ktime_t now);
 int ctx_when_read(struct ctx_when *when, u64 deadline, s32 clockid, bool timeout);
 int ctx_deadline_prepare(struct ctx *ctx, const struct ctx_when *when);
 int ctx_deadline_set(struct ctx *ctx, const struct ctx_when *when);
@@ -671,8 +710,23 @@ void ctx_clocks_stop(void);
 void ctx_clocks_free(struct ctx_user *user);
 void ctx_clock_add(struct ctx_deadline *dl, struct ctx_user *user);
 void ctx_clock_remove(struct ctx_deadline *dl);
-bool ctx_clock_has(struct ctx_deadline *dl);
 bool ctx_clock_run(struct ctx_clock *clock);
+
+/**
+ * ctx_clock_has - whether a deadline is yet to pass
+ * @dl: ctx_clock_add() was called for it; its context's outer lock is held
+ *
+ * Where it has passed, that holds also if somebody has set the clock back since.
+ *
+ * Context: any
+ */
+static inline bool ctx_clock_has(struct ctx_deadline *dl)
+{
+	lockdep_assert_held(ctx_outer_lock(dl->ctx));
+
+	/* Without the clock's lock it may but be taken off as due, again, just now. */
+	return !data_race(RB_EMPTY_NODE(&dl->node.node));
+}
 
 /* anon.c: what descriptors share */
 int ctx_anon_init(void);

@@ -131,42 +131,111 @@ static ktime_t ctx_when_mono(const struct ctx_when *when)
 	}
 }
 
-/**
- * ctx_deadline_strike - cancel a context the deadline of which has passed
- * @ctx: a reference, which this takes over
- * @now: CLOCK_MONOTONIC
- *
- * What is short to tell is told here, the rest is left to the queue.
- *
- * Context: process or soft interrupt, no context's lock held
- */
-void ctx_deadline_strike(struct ctx *ctx, ktime_t now)
+/* Those of @due from @i on that share an outer lock. Return: where they end */
+static unsigned int ctx_due_end(struct ctx **due, unsigned int i, unsigned int nr)
 {
-	struct ctx_deadline *dl = ctx->deadline;
-	bool struck = false, woken;
+	spinlock_t *lock = ctx_outer_lock(due[i]);
+
+	while (++i < nr && ctx_outer_lock(due[i]) == lock)
+		;
+	return i;
+}
+
+/* Lets go of those of @due that are not in @keep. Return: how many it keeps */
+static unsigned int ctx_due_keep(struct ctx **due, unsigned int nr, unsigned long keep)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (keep & BIT(i))
+			due[n++] = due[i];
+		else
+			ctx_put_any(due[i]);
+	}
+	return n;
+}
+
+/* Cancels those the deadlines of which have passed. Return: how many are left in @due */
+static unsigned int ctx_due_mark(struct ctx **due, unsigned int nr, ktime_t now)
+{
+	unsigned long keep = 0;
+	unsigned int i, end;
 
 	/* Model: strike_look. Nothing is copied down: that might take long, and tells nobody. */
-	if (!ctx_is_cancelled(ctx)) {
-		guard(spinlock_irqsave)(ctx_outer_lock(ctx));
-		/* Model: due_look. It may have been moved since the clock let go of it. */
-		if (dl->when.at && !ctx_clock_has(dl))
-			struck = ctx_mark_locked(ctx, ETIMEDOUT, ETIMEDOUT, NULL, now);
+	for (i = 0; i < nr; i++)
+		keep |= ctx_is_cancelled(due[i]) ? 0 : BIT(i);
+	if (unlikely(keep != BIT(nr) - 1))
+		nr = ctx_due_keep(due, nr, keep);
+
+	keep = 0;
+	for (i = 0; i < nr; ) {
+		end = ctx_due_end(due, i, nr);
+		guard(spinlock_irq)(ctx_outer_lock(due[i]));
+		for (; i < end; i++) {
+			struct ctx_deadline *dl = due[i]->deadline;
+
+			/* Model: due_look. It may have been moved since the clock let go of it. */
+			if (dl->when.at && !ctx_clock_has(dl) &&
+			    ctx_mark_locked(due[i], ETIMEDOUT, ETIMEDOUT, NULL, now))
+				keep |= BIT(i);
+		}
 	}
-	if (!struck) {
-		ctx_put_any(ctx);
-		return;
-	}
+	return keep == BIT(nr) - 1 ? nr : ctx_due_keep(due, nr, keep);
+}
+
+/* Tells what is short to tell, and leaves the rest to the queue. Return: whether that was all */
+static bool ctx_due_tell(struct ctx *ctx)
+{
 	/* For people: whoever joins just now may be counted or not. */
-	woken = waitqueue_active(&ctx->wait) || READ_ONCE(ctx->joined);
+	bool trace = trace_ctx_wake_enabled();
+	bool woken = trace && (waitqueue_active(&ctx->wait) || READ_ONCE(ctx->joined));
+
 	if (!ctx_tell_briefly(ctx)) {
 		ctx_queue(ctx);
-		return;
+		return false;
 	}
-	/* With nobody below it now, it will have none that a walk must see. */
-	ctx_unlink(ctx);
-	if (trace_ctx_wake_enabled())
+	if (trace)
 		trace_ctx_wake(ctx, 1, woken, ktime_get_ns() - ktime_to_ns(ctx->cancelled_at));
-	ctx_put_any(ctx);
+	return true;
+}
+
+/* With nobody below them now, they will have none that a walk must see. */
+static void ctx_due_unlink(struct ctx **due, unsigned int nr)
+{
+	unsigned int i, end;
+
+	for (i = 0; i < nr; ) {
+		if (due[i]->merge)
+			ctx_merge_unlink(due[i]);
+		end = due[i]->merge ? i + 1 : ctx_due_end(due, i, nr);
+		guard(spinlock_irq)(ctx_outer_lock(due[i]));
+		for (; i < end; i++)
+			ctx_list_del(&due[i]->sibling);
+	}
+}
+
+/**
+ * ctx_deadlines_strike - cancel contexts the deadlines of which have passed
+ * @due: references, which this takes over
+ * @nr: how many, at most CTX_DUE
+ * @now: CLOCK_MONOTONIC
+ *
+ * What is short to tell is told here, the rest is left to the queue. Several at a
+ * time, because siblings share a lock.
+ *
+ * Context: process or soft interrupt, interrupts on, no context's lock held
+ */
+void ctx_deadlines_strike(struct ctx **due, unsigned int nr, ktime_t now)
+{
+	unsigned int i, n = 0;
+
+	nr = ctx_due_mark(due, nr, now);
+	for (i = 0; i < nr; i++)
+		if (ctx_due_tell(due[i]))
+			due[n++] = due[i];
+	ctx_due_unlink(due, n);
+	for (i = 0; i < n; i++)
+		ctx_put_any(due[i]);
 }
 
 /**

@@ -54,7 +54,8 @@ static void ctx_resched(const struct ctx *ctx)
 
 static noinline __poll_t ctx_poll_cancelled(struct ctx *ctx)
 {
-	ctx_origin(ctx);
+	if (!ctx_is_told(ctx))
+		ctx_origin(ctx);
 	return EPOLLIN | EPOLLRDNORM;
 }
 

@@ -177,19 +177,6 @@ bool ctx_unqueue_signal(struct ctx_signal *signal)
 	return true;
 }
 
-/**
- * ctx_put_any - let go of a context, wherever that is
- * @ctx: a reference to it
- *
- * Context: any, no context's lock held
- */
-void ctx_put_any(struct ctx *ctx)
-{
-	/* Model: put_not_last. The last one frees, which may sleep: the queue lets go of it. */
-	if (!refcount_dec_not_one(&ctx->refs))
-		ctx_queue(ctx);
-}
-
 static struct ctx_clock *ctx_next_clock(struct ctx_user *user)
 {
 	struct ctx_clock *clock;

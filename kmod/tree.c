@@ -270,23 +270,6 @@ void ctx_link(struct ctx *ctx, const struct ctx_when *when)
 }
 
 /**
- * ctx_uncount - count a context no longer among those of its parent
- * @ctx: its outer lock is held; it is cancelled, or about to be freed
- */
-void ctx_uncount(struct ctx *ctx)
-{
-	lockdep_assert_held(ctx_outer_lock(ctx));
-
-	if (!ctx->counted)
-		return;
-	ctx->counted = false;
-	if (ctx->up)
-		ctx->parent->nr_children--;
-	else
-		ctx->parent->nr_kept--;
-}
-
-/**
  * ctx_unlink - take a context off the lists of its parents
  * @ctx: all of its subtree was told, or it is about to be freed
  *

@@ -121,12 +121,6 @@ static void ctx_tell_end(struct ctx *ctx)
 	smp_store_release(&ctx->told, true);
 }
 
-static bool ctx_is_told(const struct ctx *ctx)
-{
-	/* Model: told_acquire. Pairs with the release above. Who joined later saw @origin. */
-	return smp_load_acquire(&ctx->told);
-}
-
 /**
  * ctx_tell_briefly - tell what can be told without delay
  * @ctx: its own @origin is set

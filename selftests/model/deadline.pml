@@ -29,7 +29,7 @@ proctype canceller(byte c)
 	mark(c)
 }
 
-/* ctx_deadline_strike() */
+/* ctx_deadlines_strike() */
 inline strike(c)
 {
 	o = 0;

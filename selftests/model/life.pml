@@ -154,7 +154,7 @@ proctype closer()
 	ended++
 }
 
-/* ctx_clock_next(), ctx_deadline_strike() */
+/* ctx_clock_take(), ctx_deadlines_strike() */
 proctype timer()
 {
 	THREAD;

@@ -75,7 +75,7 @@ proctype canceller(byte c; bool brief)
 	fi
 }
 
-/* ctx_deadline_strike(), but for the look at the deadline */
+/* ctx_deadlines_strike(), but for the look at the deadline */
 proctype timer(byte c)
 {
 	THREAD;
