@@ -107,22 +107,18 @@ static void ctx_callback_work(struct work_struct *work)
  * @brief: leave them to a queue
  *
  * Context: process, no lock held
- * Return: the child at the edge, with a reference; NULL where no hook is left
+ * Return: the hook of the edge, with a reference on its child; NULL where none is left
  */
-struct ctx *ctx_next_hook(struct ctx *ctx, bool brief)
+struct ctx_hook *ctx_next_hook(struct ctx *ctx, bool brief)
 {
 	struct ctx_callback *callback;
 	struct ctx_hook *hook;
-
-	/* Who adds one to an empty list now looks at @origin after that (join_mb, tell_mb). */
-	if (ctx_list_empty(&ctx->hooks))
-		return NULL;
 
 	for (; (hook = ctx_first_hook(ctx)); cond_resched()) {
 		if (IS_ERR(hook))
 			continue;
 		if (hook->child)
-			return hook->child;
+			return hook;
 		callback = container_of(hook, struct ctx_callback, hook);
 		if (brief)
 			queue_work(ctx_callback_wq, &callback->work);

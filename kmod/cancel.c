@@ -154,19 +154,92 @@ bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message)
 	return ctx_mark_locked(ctx, err, cause, message, ktime_get());
 }
 
+/* Contexts of a path between those where a look up it is noted. */
+#define CTX_NOTED	16
+
+/* How often ctx_look_begin() was called. */
+static atomic64_t ctx_looks = ATOMIC64_INIT(0);
+
+/**
+ * ctx_look_begin - be about to look for what is alive
+ *
+ * Context: any; the caller has seen the cancellation after which it is to be alive
+ * Return: when that was, over 0
+ */
+u64 ctx_look_begin(void)
+{
+	/*
+	 * Model: look_begin. Pairs with the acquire in ctx_look(): who looks after that, whoever
+	 * it is, sees what was cancelled before.
+	 */
+	return atomic64_inc_return(&ctx_looks);
+}
+
+/* When all from @ctx up were last seen alive, or 0. */
+static u64 ctx_look_known(struct ctx *ctx)
+{
+	guard(spinlock_irq)(ctx_outer_lock(ctx));
+	return READ_ONCE(ctx->origin) ? 0 : ctx->looked;
+}
+
+static void ctx_look_note(struct ctx *ctx, u64 when)
+{
+	guard(spinlock_irq)(ctx_outer_lock(ctx));
+	if (!READ_ONCE(ctx->origin))
+		ctx->looked = max(ctx->looked, when);
+}
+
+/**
+ * ctx_look - whether a context and all above it were alive at some time
+ * @ctx: the context
+ * @since: when, or later, as from ctx_look_begin()
+ *
+ * What it has seen is noted now and then on the way: so it takes no longer than what has not
+ * been come by since, however many there are below.
+ *
+ * Context: any with interrupts on, no context's lock held
+ */
+bool ctx_look(struct ctx *ctx, u64 since)
+{
+	/* Model: look_acquire. Pairs with ctx_look_begin(). */
+	u64 when = atomic64_read_acquire(&ctx_looks), known;
+	struct ctx *p, *end;
+	unsigned int n;
+
+	for (p = ctx, n = 0; p; p = p->up) {
+		if (READ_ONCE(p->origin))
+			return false;
+		if (n++ % CTX_NOTED)
+			continue;
+		known = ctx_look_known(p);
+		if (known < since)
+			continue;
+		/* What is above was not looked at now. */
+		when = min(when, known);
+		break;
+	}
+	/* Model: look_all. Not before all above was seen. */
+	for (end = p, p = ctx, n = 0; p != end; p = p->up)
+		if (n++ % CTX_NOTED == 0)
+			ctx_look_note(p, when);
+	return true;
+}
+
 /**
  * ctx_inherit_over - cancel a context with a further parent, but tell nobody yet
- * @ctx: the context; the caller has seen those above it by @up alive since it saw
- *	@parent cancelled
+ * @ctx: the context; those above it by @up were alive after @parent was cancelled, as the
+ *	caller has seen or ctx_look() has it
  * @parent: a further parent, whose own @origin and status word are set
  *
  * Context: any with interrupts on, no context's lock held
  */
 void ctx_inherit_over(struct ctx *ctx, struct ctx *parent)
 {
-	guard(spinlock_irq)(ctx_outer_lock(ctx));
 	/* Model: merge_acquire. As in ctx_copy_down(). */
-	ctx_set_origin(ctx, smp_load_acquire(&parent->origin));
+	struct ctx *origin = smp_load_acquire(&parent->origin);
+
+	guard(spinlock_irq)(ctx_outer_lock(ctx));
+	ctx_set_origin(ctx, origin);
 }
 
 /**

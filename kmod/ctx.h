@@ -33,9 +33,9 @@
  * =======
  * What remains of a cancellation is to tell the subtree: set status words, wake
  * waiters, send signals, run callbacks. ctx_walk() does it in process context:
- * parent before child, one context at a time, with nothing held but a reference
- * on the one it stands at. It leaves a finished context by taking it off the
- * lists of its parents. That makes
+ * parent before child, one context at a time, with nothing held but references
+ * on the one it stands at and those by which it came. It leaves a finished context
+ * by taking it off the lists of its parents. That makes
  *
  *   a context is on its parents' lists until all of its subtree was told
  *
@@ -143,6 +143,9 @@ struct vm_area_struct;
 
 /* What is done at once: before a lock is let go of, in one interrupt, by a task in a hurry. */
 #define CTX_BATCH	64
+
+/* How long a turn of the queue lasts, or what a task in a hurry does. */
+#define CTX_TURN_NS	NSEC_PER_MSEC
 
 /* Different ways up from a context, and edges to further parents on one of them */
 #define CTX_WAYS_MAX	1024
@@ -259,6 +262,8 @@ struct ctx_user {
  * @cause: as @err
  * @message: likewise; NULL where there is none
  * @cancelled_at: likewise, CLOCK_MONOTONIC
+ * @looked: as long as @origin is NULL: when this one and all above were last seen alive, as
+ *	ctx_look() has it; the outer lock
  */
 struct ctx {
 	struct ctx		*up;
@@ -298,7 +303,10 @@ struct ctx {
 	bool			timed;
 	s32			cause;
 	struct ctx_message	*message;
-	ktime_t			cancelled_at;
+	union {
+		ktime_t		cancelled_at;
+		u64		looked;
+	};
 };
 
 /* The lock of @ctx's place among its siblings, its record and its deadline. */
@@ -373,6 +381,7 @@ int ctx_set_depth(struct ctx *ctx, const struct ctx *parent);
 struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name, bool timed);
 void ctx_link(struct ctx *ctx, const struct ctx_when *when);
 void ctx_unlink(struct ctx *ctx);
+void ctx_end(struct ctx *ctx);
 void ctx_free_dead(struct ctx *ctx, unsigned int few);
 int ctx_charge(struct ctx *ctx, unsigned int n);
 int ctx_charge_bytes(struct ctx *ctx, size_t size);
@@ -394,27 +403,41 @@ static inline void ctx_uncount(struct ctx *ctx)
 		ctx->parent->nr_kept--;
 }
 
-/*
- * Takes a child or a hook off its list, as hlist_del_init() does. Who finds the list
- * empty without its lock sees all that whoever emptied it did, or had seen, before.
- */
-static inline void ctx_list_del(struct hlist_node *node)
+/* As ctx_put(), where it is not likely to be the last. */
+static inline void ctx_drop(struct ctx *ctx)
 {
-	struct hlist_node *next = node->next, **pprev = node->pprev;
+	if (unlikely(refcount_dec_and_test(&ctx->refs)))
+		ctx_end(ctx);
+}
 
-	if (!pprev)
-		return;
+/*
+ * Takes a child or a hook off its list, where @pprev points to it. Who finds the list empty
+ * without its lock sees all that whoever emptied it did, or had seen, before.
+ */
+static inline void ctx_list_take(struct hlist_node *node, struct hlist_node **pprev)
+{
+	struct hlist_node *next = node->next;
+
 	/* Model: list_release. Pairs with the acquire in ctx_list_empty(). */
 	smp_store_release(pprev, next);
 	if (next)
 		WRITE_ONCE(next->pprev, pprev);
-	INIT_HLIST_NODE(node);
+	/* Model: next_release. After the former: pairs with the acquire in ctx_walk_leave(). */
+	smp_store_release(&node->next, NULL);
+	node->pprev = NULL;
+}
+
+/* Likewise, unless it is off, as hlist_del_init(). */
+static inline void ctx_list_del(struct hlist_node *node)
+{
+	if (node->pprev)
+		ctx_list_take(node, node->pprev);
 }
 
 /* Whether a list of children or hooks is empty, as far as is seen without its lock. */
 static inline bool ctx_list_empty(const struct hlist_head *list)
 {
-	/* Model: list_acquire. Pairs with the release in ctx_list_del(). */
+	/* Model: list_acquire. Pairs with the release in ctx_list_take(). */
 	return !smp_load_acquire(&list->first);
 }
 
@@ -423,6 +446,8 @@ struct ctx *ctx_origin(struct ctx *ctx);
 bool ctx_join(struct ctx *ctx);
 void ctx_inherit_from(struct ctx *ctx, struct ctx *parent);
 void ctx_inherit_over(struct ctx *ctx, struct ctx *parent);
+u64 ctx_look_begin(void);
+bool ctx_look(struct ctx *ctx, u64 since);
 bool ctx_mark(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
 bool ctx_mark_locked(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message,
 		     ktime_t now);
@@ -473,16 +498,32 @@ static inline struct ctx *ctx_inherit(struct ctx *ctx, struct ctx *origin)
 /* Whether all at a cancelled context was told but what is below it, its status word first. */
 static inline bool ctx_is_told(const struct ctx *ctx)
 {
-	/* Model: told_acquire. Pairs with the release in ctx_tell_end(). Who joined later saw @origin. */
+	/* Model: told_acquire. Pairs with ctx_tell_end(). Who joined later saw @origin. */
 	return smp_load_acquire(&ctx->told);
+}
+
+/**
+ * struct ctx_budget - what may be done before others have their turn
+ * @left: contexts to tell, finish or free, and waiters to wake; none where it is 0 or less
+ * @until: CLOCK_MONOTONIC: when it is over in any case
+ */
+struct ctx_budget {
+	long	left;
+	ktime_t	until;
+};
+
+static inline void ctx_budget_init(struct ctx_budget *budget, long n)
+{
+	budget->left = n;
+	budget->until = ktime_get() + CTX_TURN_NS;
 }
 
 bool ctx_is_hurried(void);
 bool ctx_is_strange(const struct ctx *ctx);
-bool ctx_tell_briefly(struct ctx *ctx);
+bool ctx_tell_briefly(struct ctx *ctx, bool few);
 void ctx_wake_init(struct ctx_wake *wake);
-bool ctx_walk(struct ctx *top, unsigned long *budget, struct ctx_user *user);
-void ctx_walk_resume(struct ctx_user *user, unsigned long *budget);
+bool ctx_walk(struct ctx *top, struct ctx_budget *budget, struct ctx_user *user);
+void ctx_walk_resume(struct ctx_user *user, struct ctx_budget *budget);
 void ctx_wake_subtree(struct ctx *top);
 void ctx_wake_later(struct ctx *top);
 bool ctx_cancel(struct ctx *ctx, u32 err, s32 cause, struct ctx_message *message);
@@ -518,7 +559,21 @@ int ctx_callback_init(void);
 void ctx_callback_exit(void);
 bool ctx_hook_add(struct ctx *ctx, struct ctx_hook *hook);
 bool ctx_hook_remove(struct ctx *ctx, struct ctx_hook *hook);
-struct ctx *ctx_next_hook(struct ctx *ctx, bool brief);
+struct ctx_hook *ctx_next_hook(struct ctx *ctx, bool brief);
+
+/*
+ * The first hook of @ctx where that is an edge the child of which is there, as most are, with a
+ * reference on the child; else NULL, and ctx_next_hook() tells what there is.
+ */
+static inline struct ctx_hook *ctx_first_edge(struct ctx *ctx)
+{
+	struct ctx_hook *hook;
+
+	guard(spinlock_irq)(&ctx->lock);
+	hook = hlist_entry_safe(ctx->hooks.first, struct ctx_hook, node);
+	/* Model: ref_not_zero. As in ctx_mark_children(). */
+	return hook && hook->child && refcount_inc_not_zero(&hook->child->refs) ? hook : NULL;
+}
 
 /* signal.c: O_ASYNC */
 
@@ -734,10 +789,26 @@ void ctx_anon_exit(void);
 struct file *ctx_anon_open(const struct file_operations *fops, void *private, int flags);
 
 /* file.c: descriptors */
-extern const struct file_operations ctx_dev_fops;
+extern const struct file_operations ctx_fops, ctx_watch_only_fops, ctx_dev_fops;
 
-bool ctx_file_writable(const struct file *file);
-bool ctx_file_watch_only(const struct file *file);
+/**
+ * ctx_file_writable - whether a descriptor may cancel and move the deadline
+ * @file: of a context, or /dev/ctx, which may not however it was opened
+ */
+static inline bool ctx_file_writable(const struct file *file)
+{
+	return file->f_op == &ctx_fops && (file->f_mode & FMODE_WRITE);
+}
+
+/**
+ * ctx_file_watch_only - whether a descriptor is one for strangers
+ * @file: of a context, or /dev/ctx
+ */
+static inline bool ctx_file_watch_only(const struct file *file)
+{
+	return file->f_op == &ctx_watch_only_fops;
+}
+
 struct ctx *ctx_parent_from_fd(int fd);
 int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep);
 

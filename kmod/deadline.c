@@ -190,7 +190,7 @@ static bool ctx_due_tell(struct ctx *ctx)
 	bool trace = trace_ctx_wake_enabled();
 	bool woken = trace && (waitqueue_active(&ctx->wait) || READ_ONCE(ctx->joined));
 
-	if (!ctx_tell_briefly(ctx)) {
+	if (!ctx_tell_briefly(ctx, true)) {
 		ctx_queue(ctx);
 		return false;
 	}

@@ -75,7 +75,7 @@ static __poll_t ctx_poll(struct file *file, poll_table *wait)
 {
 	struct ctx *ctx = file->private_data;
 
-	if (!poll_does_not_wait(wait) || unlikely(ctx->depth > CTX_SHALLOW))
+	if ((wait && wait->_qproc) || unlikely(ctx->depth > CTX_SHALLOW))
 		return ctx_poll_slow(file, wait);
 	if (likely(!ctx_is_cancelled(ctx)))
 		return 0;
@@ -96,7 +96,8 @@ static struct ctx *ctx_wait(struct ctx *ctx)
 			break;
 		}
 		schedule();
-		set_current_state(TASK_INTERRUPTIBLE);
+		if (!READ_ONCE(ctx->origin))
+			set_current_state(TASK_INTERRUPTIBLE);
 	}
 	finish_wait(&ctx->wait, &wait);
 	return origin;
@@ -111,12 +112,10 @@ static ssize_t ctx_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (iov_iter_count(to) < sizeof(event))
 		return -EINVAL;
 	ctx_resched(ctx);
-	origin = ctx_origin(ctx);
-	if (!origin) {
-		if ((file->f_flags & O_NONBLOCK) || (iocb->ki_flags & IOCB_NOWAIT))
-			return -EAGAIN;
-		origin = ctx_wait(ctx);
-	}
+	if ((file->f_flags & O_NONBLOCK) || (iocb->ki_flags & IOCB_NOWAIT))
+		origin = ctx_origin(ctx) ?: ERR_PTR(-EAGAIN);
+	else
+		origin = READ_ONCE(ctx->origin) ? ctx_origin(ctx) : ctx_wait(ctx);
 	if (IS_ERR(origin))
 		return PTR_ERR(origin);
 
@@ -145,7 +144,7 @@ static void ctx_show_fdinfo(struct seq_file *m, struct file *file)
 }
 #endif
 
-static const struct file_operations ctx_fops = {
+const struct file_operations ctx_fops = {
 	.owner		= THIS_MODULE,
 	.release	= ctx_release,
 	.poll		= ctx_poll,
@@ -160,7 +159,7 @@ static const struct file_operations ctx_fops = {
 };
 
 /* As ctx_fops: which of them a file has says what may be done by it. */
-static const struct file_operations ctx_watch_only_fops = {
+const struct file_operations ctx_watch_only_fops = {
 	.owner		= THIS_MODULE,
 	.release	= ctx_release,
 	.poll		= ctx_poll,
@@ -195,24 +194,6 @@ const struct file_operations ctx_dev_fops = {
 	.show_fdinfo	= ctx_show_fdinfo,
 #endif
 };
-
-/**
- * ctx_file_writable - whether a descriptor may cancel and move the deadline
- * @file: of a context, or /dev/ctx, which may not however it was opened
- */
-bool ctx_file_writable(const struct file *file)
-{
-	return file->f_op == &ctx_fops && (file->f_mode & FMODE_WRITE);
-}
-
-/**
- * ctx_file_watch_only - whether a descriptor is one for strangers
- * @file: of a context, or /dev/ctx
- */
-bool ctx_file_watch_only(const struct file *file)
-{
-	return file->f_op == &ctx_watch_only_fops;
-}
 
 static bool ctx_file_is_ours(const struct file *file)
 {

@@ -16,8 +16,9 @@
 #include "ctx.h"
 
 /*
- * Contexts that are told, finished or freed in a turn. Many enough, against the
- * way down to where a walk was, which can be as long as max_depth.
+ * Contexts that are told, finished or freed in a turn, and waiters; but it lasts no longer
+ * than CTX_TURN_NS, and a little. Many enough, against the way down to where a walk was,
+ * which can be as long as max_depth, and does not count.
  */
 #define CTX_TURN	512
 
@@ -214,11 +215,27 @@ static struct ctx *ctx_next_queued(struct ctx_user *user)
 	return ctx;
 }
 
+static bool ctx_budget_is_over(const struct ctx_budget *budget)
+{
+	return budget->left <= 0 || ktime_get() >= budget->until;
+}
+
+/* What is half of what is left of @budget */
+static struct ctx_budget ctx_budget_half(const struct ctx_budget *budget)
+{
+	ktime_t now = ktime_get();
+
+	return (struct ctx_budget){
+		.left = max(budget->left / 2, 1L),
+		.until = now + max_t(ktime_t, budget->until - now, 0) / 2,
+	};
+}
+
 /* Tells or frees one that was queued. What it did is taken from @budget. */
-static void ctx_queue_one(struct ctx_user *user, struct ctx *ctx, unsigned long *budget)
+static void ctx_queue_one(struct ctx_user *user, struct ctx *ctx, struct ctx_budget *budget)
 {
 	/* What it takes to let go of one, and to free as many as there may be with it. */
-	unsigned long cost = CTX_BATCH;
+	long cost = CTX_BATCH;
 
 	if (!refcount_read(&ctx->refs)) {
 		ctx_free_dead(ctx, CTX_BATCH);
@@ -230,23 +247,25 @@ static void ctx_queue_one(struct ctx_user *user, struct ctx *ctx, unsigned long 
 		/* Not cancelled, and in the queue by ctx_put_any(), or told: it goes. */
 		ctx_put(ctx);
 	}
-	*budget -= min(cost, *budget);
+	budget->left -= cost;
 }
 
-static void ctx_turn_clocks(struct ctx_user *user, unsigned long *budget)
+static void ctx_turn_clocks(struct ctx_user *user, struct ctx_budget *budget)
 {
+	struct ctx_budget half = ctx_budget_half(budget);
 	struct ctx_clock *clock;
 
 	/* Half of it, for there may be no end to them. */
-	while (*budget > CTX_TURN / 2 && (clock = ctx_next_clock(user))) {
+	while (!ctx_budget_is_over(&half) && (clock = ctx_next_clock(user))) {
 		if (ctx_clock_run(clock))
 			ctx_queue_clock(clock);
-		*budget -= CTX_BATCH;
+		half.left -= CTX_BATCH;
+		budget->left -= CTX_BATCH;
 		cond_resched();
 	}
 }
 
-static void ctx_turn_signals(struct ctx_user *user, unsigned long *budget)
+static void ctx_turn_signals(struct ctx_user *user, struct ctx_budget *budget)
 {
 	struct ctx_signal *signal;
 	bool group = false;
@@ -258,30 +277,34 @@ static void ctx_turn_signals(struct ctx_user *user, unsigned long *budget)
 		ctx_signal_send(signal);
 		cond_resched();
 	}
-	*budget -= min_t(unsigned long, n, *budget);
+	budget->left -= n;
 }
 
 /* Half of what is left: who waits on one context is not to delay all others. */
-static void ctx_turn_waiters(struct ctx_user *user, unsigned long *budget)
+static void ctx_turn_waiters(struct ctx_user *user, struct ctx_budget *budget)
 {
-	unsigned long half = *budget / 2;
+	struct ctx_budget half = ctx_budget_half(budget);
 
-	*budget -= half;
+	budget->left -= half.left;
 	ctx_walk_resume(user, &half);
-	*budget += half;
+	budget->left += half.left;
 }
 
 /* Does some of what @user has in the queue, and of each kind some. */
 static void ctx_turn(struct ctx_user *user)
 {
-	unsigned long budget = CTX_TURN;
+	struct ctx_budget budget;
 	struct ctx *ctx;
 
+	ctx_budget_init(&budget, CTX_TURN);
 	ctx_turn_clocks(user, &budget);
 	ctx_turn_signals(user, &budget);
 	ctx_turn_waiters(user, &budget);
-	while (budget && (ctx = ctx_next_queued(user))) {
+	/* One at least, however long the others took. */
+	while ((ctx = ctx_next_queued(user))) {
 		ctx_queue_one(user, ctx, &budget);
+		if (ctx_budget_is_over(&budget))
+			break;
 		cond_resched();
 	}
 }

@@ -372,6 +372,18 @@ void ctx_free_dead(struct ctx *ctx, unsigned int few)
 }
 
 /**
+ * ctx_end - what ctx_put() does where it was the last
+ * @ctx: without references
+ *
+ * Context: process, no lock held, may sleep
+ */
+void ctx_end(struct ctx *ctx)
+{
+	ctx_retire(ctx);
+	ctx_free_dead(ctx, ctx_is_strange(ctx) ? 1 : CTX_BATCH);
+}
+
+/**
  * ctx_put - let go of a context
  * @ctx: a reference to it
  *
@@ -383,9 +395,6 @@ void ctx_put(struct ctx *ctx)
 {
 	might_sleep();
 
-	if (!refcount_dec_and_test(&ctx->refs))
-		return;
-	ctx_retire(ctx);
-	ctx_free_dead(ctx, ctx_is_strange(ctx) ? 1 : CTX_BATCH);
+	ctx_drop(ctx);
 }
 EXPORT_SYMBOL_GPL(ctx_put);

@@ -12,11 +12,17 @@
 #include "ctx.h"
 #include "trace.h"
 
-/* Steps that a walk without a budget makes between looks whether it is to stop. */
+/* Steps that a walk makes at most between looks whether it is to stop, and down in one. */
 #define CTX_STEPS	8
 
 /* Waiters of a context that an interrupt wakes, which comes by CTX_BATCH contexts. */
 #define CTX_FEW_WAITERS	4
+
+/*
+ * How long waiters are woken in one go, with interrupts off. One may be an epoll set for
+ * which others wait: so it is the time that counts, too, from the second of them on.
+ */
+#define CTX_WAKE_NS	(50 * NSEC_PER_USEC)
 
 /* Nobody is woken by what stands in a queue for a place in it. */
 static int ctx_place_func(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
@@ -36,18 +42,30 @@ void ctx_wake_init(struct ctx_wake *wake)
 	INIT_LIST_HEAD(&wake->to.entry);
 }
 
+static void ctx_wake_one(wait_queue_entry_t *entry)
+{
+	entry->func(entry, TASK_NORMAL, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
+}
+
+/* Whether others are to have the lock, the interrupts or the processor now. */
+static bool ctx_wake_is_long(u64 until)
+{
+	return need_resched() || ktime_get_ns() >= until;
+}
+
 /*
- * Wakes up to @max waiters, from the first or from where the last call ended.
- * Exclusive ones, too: all are to go. Whoever joins the end of a long queue
+ * Wakes up to CTX_BATCH waiters, from the first or from where the last call ended, and
+ * at least one. Exclusive ones, too: all are to go. Whoever joins the end of a long queue
  * meanwhile, and looks at @origin after that, is not waited for.
  *
- * Return: whether some are left
+ * Return: whether some are left; @n is how many were woken
  */
-static bool ctx_wake_some(wait_queue_head_t *queue, struct ctx_wake *wake, unsigned int max)
+static bool ctx_wake_some(wait_queue_head_t *queue, struct ctx_wake *wake, unsigned int *n)
 {
+	u64 until = ktime_get_ns() + CTX_WAKE_NS;
 	wait_queue_entry_t *entry, *next;
-	unsigned int n = 0;
 
+	*n = 0;
 	guard(spinlock_irqsave)(&queue->lock);
 	if (list_empty(&wake->from.entry)) {
 		entry = list_first_entry(&queue->head, wait_queue_entry_t, entry);
@@ -58,32 +76,51 @@ static bool ctx_wake_some(wait_queue_head_t *queue, struct ctx_wake *wake, unsig
 	list_for_each_entry_safe_from(entry, next, &queue->head, entry) {
 		if (entry == &wake->to)
 			break;
-		if (n++ == max) {
+		if (*n && (*n == CTX_BATCH || ctx_wake_is_long(until))) {
 			list_add_tail(&wake->from.entry, &entry->entry);
 			if (list_empty(&wake->to.entry))
 				list_add_tail(&wake->to.entry, &queue->head);
 			return true;
 		}
-		entry->func(entry, TASK_NORMAL, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
+		++*n;
+		ctx_wake_one(entry);
 	}
 	list_del_init(&wake->to.entry);
 	return false;
 }
 
-/*
- * Wakes up to @max waiters.
- *
- * Return: false where there are more
- */
-static bool ctx_wake_few(wait_queue_head_t *queue, unsigned int max)
+/* Wakes the one who waits. Return: false where there is not one alone */
+static __always_inline bool ctx_wake_alone(wait_queue_head_t *queue)
 {
+	struct list_head *first;
+	bool alone;
+
+	spin_lock_irq(&queue->lock);
+	first = queue->head.next;
+	alone = first->next == &queue->head && first != &queue->head;
+	if (alone)
+		ctx_wake_one(list_entry(first, wait_queue_entry_t, entry));
+	spin_unlock_irq(&queue->lock);
+	return alone;
+}
+
+/*
+ * Wakes up to @max waiters, fewer where that takes long, but one at least.
+ *
+ * Return: false where there are more; @n is how many were woken
+ */
+static noinline bool ctx_wake_few(wait_queue_head_t *queue, unsigned int max, unsigned int *n)
+{
+	u64 until = ktime_get_ns() + CTX_WAKE_NS;
 	wait_queue_entry_t *entry, *next;
 
+	*n = 0;
 	guard(spinlock_irqsave)(&queue->lock);
 	list_for_each_entry_safe(entry, next, &queue->head, entry) {
-		if (!max--)
+		if (*n && (*n == max || ctx_wake_is_long(until)))
 			return false;
-		entry->func(entry, TASK_NORMAL, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
+		++*n;
+		ctx_wake_one(entry);
 	}
 	return true;
 }
@@ -111,7 +148,9 @@ static bool ctx_tell_begin(struct ctx *ctx)
 	smp_mb();
 	if (!READ_ONCE(ctx->joined))
 		return false;
-	ctx_status_set(ctx);
+	/* Of whoever makes the page now the same holds as of the others. */
+	if (READ_ONCE(ctx->status))
+		ctx_status_set(ctx);
 	return true;
 }
 
@@ -121,57 +160,86 @@ static void ctx_tell_end(struct ctx *ctx)
 	smp_store_release(&ctx->told, true);
 }
 
-/**
- * ctx_tell_briefly - tell what can be told without delay
- * @ctx: its own @origin is set
- *
- * Context: any, no context's lock held
- * Return: whether that was all, and nothing is below @ctx; if not, a walk is to come
- */
-bool ctx_tell_briefly(struct ctx *ctx)
+/* Whether nothing is below @ctx, which was told. */
+static bool ctx_is_leaf(const struct ctx *ctx)
 {
-	ctx_tell_begin(ctx);
-	/*
-	 * An empty queue: who joins it now looks at @origin after that (poll_mb, tell_mb).
-	 * Model: brief_told. Where some are left, another walk must not pass them by.
-	 */
-	if (waitqueue_active(&ctx->wait) && !ctx_wake_few(&ctx->wait, CTX_FEW_WAITERS))
-		return false;
-	if (ctx_has_signals(ctx))
-		return false;
-	ctx_tell_end(ctx);
-	/* Model: brief_left. */
 	return ctx_list_empty(&ctx->children) && ctx_list_empty(&ctx->hooks);
 }
 
+/* Wakes the one who waits, or @few. Return: false where there are more */
+static bool ctx_wake_briefly(wait_queue_head_t *queue, bool few)
+{
+	unsigned int n;
+
+	return ctx_wake_alone(queue) || (few && ctx_wake_few(queue, CTX_FEW_WAITERS, &n));
+}
+
+/**
+ * ctx_tell_briefly - tell what can be told without delay
+ * @ctx: its own @origin is set
+ * @few: where more than one waits, that is a few
+ *
+ * Context: process or soft interrupt, interrupts on, no context's lock held
+ * Return: whether that was all, and nothing is below @ctx; if not, a walk is to come
+ */
+bool ctx_tell_briefly(struct ctx *ctx, bool few)
+{
+	if (!ctx_is_told(ctx)) {
+		ctx_tell_begin(ctx);
+		/*
+		 * An empty queue: who joins it now looks at @origin after that (poll_mb, tell_mb).
+		 * Model: brief_told. Where some are left, another walk must not pass them by.
+		 */
+		if (waitqueue_active(&ctx->wait) && !ctx_wake_briefly(&ctx->wait, few))
+			return false;
+		if (ctx_has_signals(ctx))
+			return false;
+		ctx_tell_end(ctx);
+	}
+	/* Model: brief_left. */
+	return ctx_is_leaf(ctx);
+}
+
 /*
- * Whether a walk must go to @child, the @origin of which is set. Who joins later
- * looks, after joining, at the @origin of the context from which the walk came
- * down, where ctx_tell() has passed a barrier: so there is none here.
+ * Whether anybody is to be told at @child, the @origin of which is set. Who joins later
+ * looks, after joining, at the @origin of the context from which the walk came down, after
+ * which it has passed a barrier there or above (ctx_tell_begin()): so there is none here.
  */
 static bool ctx_has_someone_to_tell(struct ctx *child)
 {
 	/* No lock for it: see above. */
-	return waitqueue_active(&child->wait) || !ctx_list_empty(&child->children) ||
-	       READ_ONCE(child->joined);
+	return waitqueue_active(&child->wait) || READ_ONCE(child->joined);
 }
+
+/**
+ * struct ctx_seen - what a walk saw above the children at edges
+ * @origin: by its id, the context whose cancellation it passes on
+ * @since: when it came by that, as ctx_look_begin() has it; 0 where it has not looked yet
+ * @alive: the first parent of the last child, alive after that
+ */
+struct ctx_seen {
+	u64		origin;
+	u64		since;
+	struct ctx	*alive;
+};
 
 /**
  * struct ctx_walk - where a walk is
  * @top: where it began
- * @cur: where it stands, a reference
+ * @cur: where it stands. It has a reference on this, and on all between it and @top, the way
+ *	by which it came
  * @done: a child of @cur of which all was told, a reference; or NULL
  * @user: whose turn it is, where it is one of the queue's; or NULL
  * @brief: it must not be kept: it has a budget, and leaves callbacks to a queue
  * @stopped: at @cur, or at @top, not all of which was told: it must not leave it upwards
- * @budget: contexts that it may still tell or finish, and waiters
+ * @budget: contexts that it may still tell or finish, and waiters; 0 or less where it is over
+ * @had: what @budget was when it began
+ * @until: when it is over in any case
  * @reached: contexts that it finished
  * @woken: of those, how many had someone to tell
- * @alive: the first parent of the child at the last edge that was passed, alive then
- * @alive_from: the further parent at that edge
+ * @seen: of the cancellation of @top, and of another that it came by last
  * @nr_crossed: edges to further parents by which it came to @cur
- * @crossed: the children at those edges; they are above @cur, and so are there
- * @from: the parents at those edges, which the children hold
+ * @crossed: these edges; their children are above @cur, and so are there
  */
 struct ctx_walk {
 	struct ctx	*top;
@@ -180,35 +248,33 @@ struct ctx_walk {
 	struct ctx_user	*user;
 	bool		brief;
 	bool		stopped;
-	unsigned long	budget;
+	long		budget;
+	long		had;
+	ktime_t		until;
 	unsigned long	reached;
 	unsigned long	woken;
-	struct ctx	*alive;
-	struct ctx	*alive_from;
+	struct ctx_seen	seen[2];
 	unsigned int	nr_crossed;
-	struct ctx	*crossed[CTX_CHAIN_MAX];
-	struct ctx	*from[CTX_CHAIN_MAX];
+	struct ctx_edge	*crossed[CTX_CHAIN_MAX];
 };
-
-static void ctx_walk_spend(struct ctx_walk *walk, unsigned long n)
-{
-	if (walk->brief)
-		walk->budget -= min(n, walk->budget);
-}
 
 /* Whether a walk may not go on. */
 static bool ctx_walk_is_over(const struct ctx_walk *walk)
 {
-	if (walk->brief)
-		return walk->stopped || !walk->budget;
-	return walk->stopped || fatal_signal_pending(current);
+	if (walk->stopped || walk->budget <= 0)
+		return true;
+	if (!walk->brief)
+		return fatal_signal_pending(current);
+	/* Whatever it takes to come to where the last one ended: each does something. */
+	return walk->budget < walk->had && ktime_get() >= walk->until;
 }
 
-/* Has told all that is at @ctx itself but signals. */
+/* Has told all that is at @ctx itself but signals, which it sends. */
 static void ctx_walk_told(struct ctx_walk *walk, struct ctx *ctx)
 {
-	if (READ_ONCE(ctx->joined))
-		ctx_walk_spend(walk, ctx_signal_all(ctx));
+	/* Who comes later looks at @origin after that (join_mb, tell_mb). */
+	if (ctx_has_signals(ctx))
+		walk->budget -= ctx_signal_all(ctx);
 	ctx_tell_end(ctx);
 }
 
@@ -221,9 +287,10 @@ static void ctx_walk_told(struct ctx_walk *walk, struct ctx *ctx)
 static bool ctx_walk_wake(struct ctx_walk *walk, struct ctx *ctx, struct ctx_wake *wake)
 {
 	struct ctx_user *user = walk->user;
+	unsigned int n;
 
-	while (ctx_wake_some(&ctx->wait, wake, CTX_BATCH)) {
-		ctx_walk_spend(walk, CTX_BATCH);
+	while (ctx_wake_some(&ctx->wait, wake, &n)) {
+		walk->budget -= n;
 		if (ctx_walk_is_over(walk)) {
 			if (user && wake == &user->wake)
 				user->waking = ctx_get(ctx);
@@ -233,44 +300,60 @@ static bool ctx_walk_wake(struct ctx_walk *walk, struct ctx *ctx, struct ctx_wak
 		}
 		cond_resched();
 	}
+	walk->budget -= n;
 	return true;
 }
 
-/* Where there are more waiters than are woken in one go. Return: as ctx_walk_wake() */
+/* Where there are more waiters than one. Return: as ctx_walk_wake() */
 static noinline bool ctx_walk_wake_many(struct ctx_walk *walk, struct ctx *ctx)
 {
 	struct ctx_user *user = walk->user;
 	struct ctx_wake wake;
+	unsigned int n;
+	bool all;
 
-	ctx_walk_spend(walk, CTX_BATCH);
+	if (user && user->waking == ctx) {
+		/* The next turn goes on with its waiters, and this one can but repeat. */
+		walk->budget = 0;
+		return false;
+	}
+	all = ctx_wake_few(&ctx->wait, CTX_BATCH, &n);
+	/* One costs no more than the context does. */
+	walk->budget -= n;
+	if (all)
+		return true;
 	if (ctx_walk_is_over(walk))
 		return false;
+	cond_resched();
 	if (user && !user->waking)
 		return ctx_walk_wake(walk, ctx, &user->wake);
 	ctx_wake_init(&wake);
 	return ctx_walk_wake(walk, ctx, &wake);
 }
 
-/* Tells all that is at @ctx itself, the own @origin of which is set; unless it stops. */
-static void ctx_walk_tell(struct ctx_walk *walk, struct ctx *ctx)
+/* Wakes all who wait for @ctx. Return: as ctx_walk_wake() */
+static bool ctx_walk_wake_all(struct ctx_walk *walk, struct ctx *ctx)
+{
+	return ctx_wake_alone(&ctx->wait) || ctx_walk_wake_many(walk, ctx);
+}
+
+/*
+ * Tells all that is at @ctx itself, the own @origin of which is set; unless it stops. Inline:
+ * a call is a tenth of what it takes.
+ */
+static __always_inline void ctx_walk_tell(struct ctx_walk *walk, struct ctx *ctx)
 {
 	bool any;
 
 	if (ctx_is_told(ctx))
 		return;
-	if (walk->user && walk->user->waking == ctx) {
-		/* The next turn goes on with its waiters, and this one can but repeat. */
-		walk->budget = 0;
-		walk->stopped = true;
-		return;
-	}
-	ctx_walk_spend(walk, 1);
+	walk->budget--;
 	any = ctx_tell_begin(ctx);
 	/* An empty queue: who joins it now looks at @origin after that (poll_mb, tell_mb). */
 	if (waitqueue_active(&ctx->wait)) {
 		any = true;
 		/* Model: stop_told. Where some are left, another walk must not pass them by. */
-		if (!ctx_wake_few(&ctx->wait, CTX_BATCH) && !ctx_walk_wake_many(walk, ctx)) {
+		if (!ctx_walk_wake_all(walk, ctx)) {
 			walk->stopped = true;
 			return;
 		}
@@ -280,115 +363,302 @@ static void ctx_walk_tell(struct ctx_walk *walk, struct ctx *ctx)
 }
 
 /*
- * Marks children of @walk->cur, and drops those that have nobody to tell and no
- * children of their own, until it finds one that has.
+ * Takes @done, all of which was told, off the list of @ctx. Marks children, and drops those
+ * that have nobody to tell and no children of their own, until it finds one that has.
  *
- * Return: that child, with a reference; NULL where all children are done with;
- *	ERR_PTR(-EAGAIN) after CTX_BATCH of them
+ * Return: that child, with a reference; @someone is whether somebody is to be told there.
+ *	NULL where all children are done with; ERR_PTR(-EAGAIN) after CTX_BATCH of them
  */
-static struct ctx *ctx_mark_children(struct ctx_walk *walk)
+static struct ctx *ctx_mark_children(struct ctx_walk *walk, struct ctx *ctx, struct ctx *done,
+				     bool *someone)
 {
-	struct ctx *ctx = walk->cur;
 	/* Model: walk_acquire. What is passed on may be read by whoever gets it from there. */
 	struct ctx *origin = smp_load_acquire(&ctx->origin), *child;
-	unsigned int n;
+	struct hlist_node *first;
+	unsigned int n = 0;
+	bool any = false;
 
-	guard(spinlock_irq)(&ctx->lock);
+	spin_lock_irq(&ctx->lock);
 	/* Model: list_last. All of @done was told before. */
-	if (walk->done)
-		ctx_list_del(&walk->done->sibling);
-	for (n = 0; n < CTX_BATCH; n++) {
-		child = hlist_entry_safe(ctx->children.first, struct ctx, sibling);
+	if (done)
+		ctx_list_del(&done->sibling);
+	for (;;) {
+		/*
+		 * Model: first_acquire. The last one may be taken off just now without the lock:
+		 * pairs with the release in ctx_walk_leave(), as ctx_list_empty() does.
+		 */
+		first = smp_load_acquire(&ctx->children.first);
+		child = hlist_entry_safe(first, struct ctx, sibling);
 		if (!child)
 			break;
 		ctx_inherit(child, origin);
+		any = ctx_has_someone_to_tell(child);
 		/* Model: ref_not_zero. */
-		if (ctx_has_someone_to_tell(child) && refcount_inc_not_zero(&child->refs))
+		if ((any || !ctx_list_empty(&child->children)) &&
+		    refcount_inc_not_zero(&child->refs))
 			break;
 		/* It has nobody to tell, or lost its last reference and is going. */
-		ctx_list_del(&child->sibling);
+		ctx_list_take(first, &ctx->children.first);
+		if (++n == CTX_BATCH) {
+			child = ERR_PTR(-EAGAIN);
+			break;
+		}
 	}
-	walk->reached += n;
-	ctx_walk_spend(walk, n);
-	return n < CTX_BATCH ? child : ERR_PTR(-EAGAIN);
-}
-
-/* Goes down to @next, a reference, which holds @walk->cur. */
-static void ctx_walk_down(struct ctx_walk *walk, struct ctx *next)
-{
-	ctx_walk_tell(walk, next);
-	/* Not the last one: see above. */
-	refcount_dec(&walk->cur->refs);
-	walk->cur = next;
+	spin_unlock_irq(&ctx->lock);
+	*someone = any;
+	if (n) {
+		walk->reached += n;
+		walk->budget -= n;
+	}
+	return child;
 }
 
 /*
- * Passes the cancellation over an edge. The look at what is above @next is spared where
- * it is what was seen alive before: @walk->alive is but compared, and is what it was,
- * because no edge to a cancelled context was made since.
+ * Goes down from @ctx by first children for as long as there is nobody to tell, but more below.
+ *
+ * Return: where it came to, a reference, and on all between
  */
-static void ctx_walk_pass(struct ctx_walk *walk, struct ctx *next)
+static struct ctx *ctx_walk_dive(struct ctx *ctx)
 {
-	if (next->up && next->up == walk->alive && walk->cur == walk->alive_from) {
-		ctx_inherit_over(next, walk->cur);
-		return;
+	/* Model: dive_acquire. As in ctx_mark_children(). */
+	struct ctx *origin = smp_load_acquire(&ctx->origin), *child;
+	unsigned int n = 2 * CTX_STEPS;
+	struct hlist_node *first;
+
+	do {
+		spin_lock_irq(&ctx->lock);
+		first = READ_ONCE(ctx->children.first);
+		if (!first)
+			break;
+		child = hlist_entry(first, struct ctx, sibling);
+		origin = ctx_inherit(child, origin);
+		if (ctx_has_someone_to_tell(child) || ctx_list_empty(&child->children) ||
+		    !refcount_inc_not_zero(&child->refs))
+			break;
+		spin_unlock_irq(&ctx->lock);
+		ctx = child;
+	} while (--n);
+	if (n)
+		spin_unlock_irq(&ctx->lock);
+	return ctx;
+}
+
+/*
+ * Goes down from @walk->cur, until it comes to somebody who is to be told that has more below
+ * him, or there are no more children.
+ *
+ * Return: false where there are none
+ */
+static bool ctx_walk_down(struct ctx_walk *walk)
+{
+	struct ctx *cur = walk->cur, *done = walk->done, *next;
+	unsigned int n = CTX_STEPS;
+	bool someone;
+
+	do {
+		next = ctx_mark_children(walk, cur, done, &someone);
+		if (done) {
+			ctx_drop(done);
+			done = NULL;
+		}
+		if (IS_ERR_OR_NULL(next))
+			break;
+		if (!someone) {
+			cur = ctx_walk_dive(next);
+			continue;
+		}
+		ctx_walk_tell(walk, next);
+		if (walk->stopped || !ctx_is_leaf(next)) {
+			cur = next;
+			break;
+		}
+		/* And up again. */
+		if (next->merge)
+			ctx_merge_unlink(next);
+		done = next;
+		walk->reached++;
+		if (--walk->budget <= 0 || need_resched())
+			break;
+	} while (--n);
+	walk->cur = cur;
+	walk->done = done;
+	return next;
+}
+
+/*
+ * Whether what is above the child at an edge to @walk->cur was alive after the walk came by
+ * the cancellation that is to be passed on. Each cancellation has a time of its own: one that
+ * came later than that of @walk->top may have come later than one above the child, too.
+ */
+static noinline bool ctx_walk_sees_alive(struct ctx_walk *walk, struct ctx *first)
+{
+	u64 origin = READ_ONCE(walk->cur->origin)->id;
+	struct ctx_seen *seen = &walk->seen[origin != walk->seen[0].origin];
+
+	if (seen->origin != origin) {
+		seen->origin = origin;
+		seen->since = 0;
 	}
-	ctx_walk_spend(walk, next->depth / CTX_BATCH);
-	ctx_inherit_from(next, walk->cur);
-	if (READ_ONCE(next->origin) == READ_ONCE(walk->cur->origin)) {
-		walk->alive = next->up;
-		walk->alive_from = walk->cur;
-	}
+	/*
+	 * But compared: it is what it was, because no edge to a cancelled context was made
+	 * since.
+	 */
+	if (seen->since && seen->alive == first)
+		return true;
+	if (!seen->since)
+		seen->since = ctx_look_begin();
+	walk->budget -= first->depth / CTX_BATCH;
+	if (!ctx_look(first, seen->since))
+		return false;
+	seen->alive = first;
+	return true;
+}
+
+/* As ctx_inherit_over(), for one without a parent that counts it: so there is no lock. */
+static void ctx_inherit_alone(struct ctx *ctx, struct ctx *parent)
+{
+	/* Model: alone_acquire. As in ctx_inherit_over(). */
+	struct ctx *origin = smp_load_acquire(&parent->origin);
+
+	/* Model: alone_release. As in ctx_inherit(). */
+	if (!cmpxchg(&ctx->origin, NULL, origin))
+		trace_ctx_cancel(ctx, origin);
 }
 
 /* Goes down over an edge, which it remembers: there are at most CTX_CHAIN_MAX in a row. */
-static void ctx_walk_cross(struct ctx_walk *walk, struct ctx *next)
+static void ctx_walk_cross(struct ctx_walk *walk, struct ctx_edge *edge)
 {
-	ctx_walk_pass(walk, next);
-	walk->crossed[walk->nr_crossed] = next;
-	walk->from[walk->nr_crossed++] = walk->cur;
-	ctx_walk_down(walk, next);
+	struct ctx *next = edge->hook.child;
+
+	/* Not where that was done before: a walk that begins anew has but to come by. */
+	if (!READ_ONCE(next->origin)) {
+		if (!next->parent)
+			ctx_inherit_alone(next, walk->cur);
+		else if (!next->up || ctx_walk_sees_alive(walk, next->up))
+			ctx_inherit_over(next, walk->cur);
+		else
+			ctx_inherit_from(next, walk->cur);
+	}
+	walk->crossed[walk->nr_crossed++] = edge;
+	walk->cur = next;
+	ctx_walk_tell(walk, next);
 }
 
-/* Goes up from @walk->cur, all of the subtree of which was told, to where it came from. */
-static void ctx_walk_up(struct ctx_walk *walk)
+/* From where it came to @walk->cur where that was over an edge, or NULL */
+static struct ctx *ctx_walk_back(const struct ctx_walk *walk)
+{
+	const struct ctx_edge *edge;
+
+	if (!walk->nr_crossed)
+		return NULL;
+	edge = walk->crossed[walk->nr_crossed - 1];
+	return edge->hook.child == walk->cur ? edge->parent : NULL;
+}
+
+/*
+ * Takes @ctx off the list of @parent, which it is the only one on, without the lock.
+ * Nothing is added there any more: who would do so finds @parent cancelled, under the
+ * lock, which was taken after that by whoever came down from there. So the list but gets
+ * shorter; and where it is @ctx alone that is on it, that can but be taken off by another
+ * walk just now. Its @pprev stays, and leads to the empty list until it is freed.
+ *
+ * Return: false where others are on the list, or were until now
+ */
+static bool ctx_walk_leave(struct ctx *ctx, struct ctx *parent)
+{
+	/*
+	 * Model: only_acquire. None is behind it. Pairs with the release in ctx_list_del():
+	 * where it was taken off with one behind it, the list is seen not to begin with it.
+	 */
+	if (smp_load_acquire(&ctx->sibling.next))
+		return false;
+	if (READ_ONCE(parent->children.first) != &ctx->sibling)
+		return false;
+	/* Model: only_release. As in ctx_list_del(). */
+	smp_store_release(&parent->children.first, NULL);
+	return true;
+}
+
+/*
+ * Goes up from @walk->cur over the edge by which it came, to @from, and on for as long as
+ * there are edges alone on the way.
+ */
+static void ctx_walk_up_over(struct ctx_walk *walk, struct ctx *from)
 {
 	struct ctx *cur = walk->cur;
+	unsigned int n = 0;
 
-	walk->reached++;
-	ctx_walk_spend(walk, 1);
-	if (walk->nr_crossed && walk->crossed[walk->nr_crossed - 1] == cur) {
-		/* Model: walk_ref. */
-		walk->cur = ctx_get(walk->from[--walk->nr_crossed]);
-		ctx_unlink(cur);
-		ctx_put(cur);
+	do {
+		n++;
+		walk->nr_crossed--;
+		if (cur->parent || cur->merge->nr > 1) {
+			ctx_unlink(cur);
+		} else {
+			spin_lock_irq(&from->lock);
+			ctx_list_del(&cur->merge->edges[0].hook.node);
+			spin_unlock_irq(&from->lock);
+		}
+		ctx_drop(cur);
+		walk->cur = cur = from;
+		if (cur == walk->top || !ctx_is_leaf(cur))
+			break;
+		from = ctx_walk_back(walk);
+	} while (from);
+	walk->reached += n;
+	walk->budget -= n;
+}
+
+/*
+ * Goes up from @walk->cur, all of the subtree of which was told, to where it came from: by
+ * only children for as long as there is nothing else on the way.
+ */
+static void ctx_walk_up(struct ctx_walk *walk)
+{
+	struct ctx *cur = walk->cur, *from = ctx_walk_back(walk), *stop;
+	unsigned int n = 0;
+
+	if (from) {
+		ctx_walk_up_over(walk, from);
 		return;
 	}
-	/* Model: walk_ref. */
-	walk->cur = ctx_get(cur->up);
-	if (cur->merge)
-		ctx_merge_unlink(cur);
-	walk->done = cur;
+	stop = walk->nr_crossed ? walk->crossed[walk->nr_crossed - 1]->hook.child : walk->top;
+	do {
+		from = cur->up;
+		n++;
+		if (unlikely(cur->merge))
+			ctx_merge_unlink(cur);
+		if (!ctx_walk_leave(cur, from)) {
+			walk->done = cur;
+			cur = from;
+			break;
+		}
+		ctx_drop(cur);
+		cur = from;
+	} while (cur != stop && n < CTX_BATCH && ctx_list_empty(&cur->hooks));
+	walk->cur = cur;
+	walk->reached += n;
+	walk->budget -= n;
 }
 
 /* Return: whether something is left to do */
 static bool ctx_walk_step(struct ctx_walk *walk)
 {
-	struct ctx *next = ctx_mark_children(walk);
+	struct ctx *cur = walk->cur;
+	struct ctx_hook *hook;
+	unsigned int n;
 
-	if (walk->done)
-		ctx_put(walk->done);
-	walk->done = NULL;
-	if (IS_ERR(next))
+	/* Who adds a child to an empty list now looks up to here after that (tell_mb). */
+	if ((walk->done || !ctx_list_empty(&cur->children)) && ctx_walk_down(walk))
 		return true;
-	if (next) {
-		ctx_walk_down(walk, next);
-		return true;
-	}
-	next = ctx_next_hook(walk->cur, walk->brief);
-	if (next) {
-		ctx_walk_cross(walk, next);
-		return true;
+	/* Who adds one to an empty list now looks at @origin after that (join_mb, tell_mb). */
+	for (n = CTX_STEPS; !ctx_list_empty(&walk->cur->hooks); ) {
+		hook = ctx_first_edge(walk->cur) ?: ctx_next_hook(walk->cur, walk->brief);
+		if (!hook)
+			break;
+		ctx_walk_cross(walk, container_of(hook, struct ctx_edge, hook));
+		if (!--n || walk->stopped || walk->budget <= 0 || need_resched() ||
+		    !ctx_list_empty(&walk->cur->children))
+			return true;
 	}
 	if (walk->cur == walk->top)
 		return false;
@@ -396,7 +666,7 @@ static bool ctx_walk_step(struct ctx_walk *walk)
 	return true;
 }
 
-static void ctx_walk_init(struct ctx_walk *walk, struct ctx *top, const unsigned long *budget,
+static void ctx_walk_init(struct ctx_walk *walk, struct ctx *top, const struct ctx_budget *budget,
 			  struct ctx_user *user)
 {
 	/* Not what it need not be: the kernel may be one that clears the stack. */
@@ -406,26 +676,47 @@ static void ctx_walk_init(struct ctx_walk *walk, struct ctx *top, const unsigned
 	walk->user = user;
 	walk->brief = budget;
 	walk->stopped = false;
-	walk->budget = budget ? *budget : ULONG_MAX;
+	walk->budget = budget ? budget->left : LONG_MAX;
+	walk->had = walk->budget;
+	walk->until = budget ? budget->until : 0;
 	walk->reached = 1;
 	walk->woken = 0;
-	walk->alive = NULL;
-	walk->alive_from = NULL;
+	walk->seen[0].origin = READ_ONCE(top->origin)->id;
+	walk->seen[0].since = 0;
+	walk->seen[1].origin = 0;
 	walk->nr_crossed = 0;
+}
+
+/* Lets go of where it is, and of all between that and the top. */
+static void ctx_walk_end(struct ctx_walk *walk)
+{
+	struct ctx *cur, *from;
+
+	/* Where it stops, nothing that was finished is left on a list. */
+	if (walk->done) {
+		ctx_unlink(walk->done);
+		ctx_drop(walk->done);
+	}
+	while ((cur = walk->cur) != walk->top) {
+		from = ctx_walk_back(walk);
+		walk->nr_crossed -= !!from;
+		walk->cur = from ?: cur->up;
+		ctx_drop(cur);
+		cond_resched();
+	}
 }
 
 /**
  * ctx_walk - tell whoever waits on a context or on any below it
- * @top: its own @origin is set
- * @budget: contexts to tell or finish at most, and waiters, from which it takes what it
- *	did; where there are more it stops. NULL for all that there are, unless the
- *	task is killed
+ * @top: its own @origin is set; a reference
+ * @budget: what it may do, from which it takes what it did; where there is more it stops.
+ *	NULL for all that there is, unless the task is killed
  * @user: whose turn of the queue it is; or NULL
  *
  * Context: process, no lock held; can be preempted anywhere but in a batch
  * Return: whether all were told, by this walk or by another
  */
-bool ctx_walk(struct ctx *top, unsigned long *budget, struct ctx_user *user)
+bool ctx_walk(struct ctx *top, struct ctx_budget *budget, struct ctx_user *user)
 {
 	u64 start = trace_ctx_wake_enabled() ? ktime_get_ns() : 0;
 	struct ctx_walk walk;
@@ -435,26 +726,22 @@ bool ctx_walk(struct ctx *top, unsigned long *budget, struct ctx_user *user)
 	might_sleep();
 
 	ctx_walk_init(&walk, top, budget, user);
-	ctx_get(top);
 	ctx_walk_tell(&walk, top);
 	while (left && !ctx_walk_is_over(&walk)) {
 		cond_resched();
-		for (n = walk.brief ? 1 : CTX_STEPS; left && n && !walk.stopped; n--)
+		n = CTX_STEPS;
+		do {
 			left = ctx_walk_step(&walk);
+		} while (left && --n && !walk.stopped && walk.budget > 0 && !need_resched());
 	}
-	/* Where it stops, nothing that was finished is left on a list. */
-	if (walk.done) {
-		ctx_unlink(walk.done);
-		ctx_put(walk.done);
-	}
+	ctx_walk_end(&walk);
 	/* Model: whole_unlink. Else a walk from above would pass by what is left. */
 	if (!left)
 		ctx_unlink(top);
 	if (start)
 		trace_ctx_wake(top, walk.reached, walk.woken, ktime_get_ns() - start);
-	ctx_put(walk.cur);
 	if (budget)
-		*budget = walk.budget;
+		budget->left = walk.budget;
 	return !left;
 }
 
@@ -465,7 +752,7 @@ bool ctx_walk(struct ctx *top, unsigned long *budget, struct ctx_user *user)
  *
  * Context: the queue
  */
-void ctx_walk_resume(struct ctx_user *user, unsigned long *budget)
+void ctx_walk_resume(struct ctx_user *user, struct ctx_budget *budget)
 {
 	struct ctx *ctx = user->waking;
 	struct ctx_walk walk;
@@ -479,7 +766,7 @@ void ctx_walk_resume(struct ctx_user *user, unsigned long *budget)
 	/* Model: resume_stop. Somebody else may have told it, also just now. */
 	if (!user->waking)
 		ctx_wake_stop(&ctx->wait, &user->wake);
-	*budget = walk.budget;
+	budget->left = walk.budget;
 	ctx_put(ctx);
 }
 
@@ -516,7 +803,7 @@ bool ctx_is_strange(const struct ctx *ctx)
  */
 void ctx_wake_later(struct ctx *top)
 {
-	if (ctx_tell_briefly(top))
+	if (ctx_tell_briefly(top, true))
 		ctx_unlink(top);
 	else
 		ctx_queue(ctx_get(top));
@@ -533,11 +820,23 @@ void ctx_wake_later(struct ctx *top)
  */
 void ctx_wake_subtree(struct ctx *top)
 {
-	unsigned long budget = CTX_BATCH;
+	struct ctx_budget budget;
+	bool hurried;
 
-	if (current->flags & PF_KTHREAD)
+	if (current->flags & PF_KTHREAD) {
 		ctx_wake_later(top);
-	else if (!ctx_walk(top, ctx_is_hurried() ? &budget : NULL, NULL))
+		return;
+	}
+	/* Most often that is all. A trace tells of it as of the others. */
+	if (!trace_ctx_wake_enabled() && ctx_tell_briefly(top, false)) {
+		if (top->parent || top->merge)
+			ctx_unlink(top);
+		return;
+	}
+	hurried = ctx_is_hurried();
+	if (hurried)
+		ctx_budget_init(&budget, CTX_BATCH);
+	if (!ctx_walk(top, hurried ? &budget : NULL, NULL))
 		ctx_queue(ctx_get(top));
 }
 

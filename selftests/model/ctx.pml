@@ -299,22 +299,32 @@ inline has_children(c)
 	od
 }
 
-/* But for the barrier. @v becomes the result. */
+/* But for the barrier. @someone becomes the result, and @v whether a walk must go there. */
 inline has_someone_to_tell(c)
 {
 	v = 0;
 #ifdef WAIT
 	read(WAIT(c), v);
 #endif
-	if
-	:: !v -> has_children(c)
-	:: else
-	fi;
 #ifdef JOINED
 	if
 	:: !v -> read(JOINED(c), v)
 	:: else
+	fi;
+#endif
+	someone = v;
+	if
+	:: !v -> has_children(c)
+	:: else
 	fi
+}
+
+/* ctx_list_del(), of a child */
+inline list_del(c)
+{
+	release(list_release, UNLINK(c), 1);
+#ifdef GONE
+	release(next_release, GONE(c), 1)
 #endif
 }
 
@@ -359,7 +369,9 @@ inline first_child(c)
 	d_step {
 		next = CHILD(c);
 		do
-		:: next && !LINKED(next) -> next = SIBLING(next)
+		:: next && !LINKED(next) ->
+			view = view | (mem[UNLINK(next)] && ORDER(first_acquire) -> with[UNLINK(next)] : 0);
+			next = SIBLING(next)
 		:: else -> break
 		od;
 		skip
@@ -375,7 +387,7 @@ inline mark_children(c)
 		acquire(walk_acquire, ORIGIN(c), o);
 		lock(c);
 		if
-		:: done -> release(list_release, UNLINK(done), 1)
+		:: done -> list_del(done)
 		:: else
 		fi;
 		first_child(c);
@@ -391,10 +403,10 @@ inline mark_children(c)
 			has_someone_to_tell(next);
 			if
 			:: v && ORDER(list_last) -> unlock(c); break
-			:: v && !ORDER(list_last) -> release(list_release, UNLINK(next), 1); unlock(c); break
+			:: v && !ORDER(list_last) -> list_del(next); unlock(c); break
 			:: else
 			fi;
-			release(list_release, UNLINK(next), 1);
+			list_del(next);
 			first_child(c);
 			if
 			:: !next -> unlock(c)
@@ -597,9 +609,58 @@ inline unlink(c)
 	merge_unlink(c);
 	atomic {
 		lock(OUTER(c));
-		release(list_release, UNLINK(c), 1);
+		list_del(c);
 		unlock(OUTER(c))
 	}
+}
+
+/*
+ * ctx_walk_leave(). @v becomes whether it left: the others on the list are lost then, if there
+ * are any.
+ */
+inline leave(c)
+{
+	child = SIBLING(c);
+	v = 1;
+	if
+	:: child ->
+		acquire(only_acquire, UNLINK(child), v);
+#ifdef GONE
+		if
+		:: !v -> acquire(only_acquire, GONE(c), v)
+		:: else
+		fi
+#endif
+	:: else
+	fi;
+	child = CHILD(UP(c));
+	do
+	:: v && child && child != c ->
+		read(UNLINK(child), v);
+		child = SIBLING(child)
+	:: else -> break
+	od;
+	if
+	:: v ->
+		read(UNLINK(c), v);
+		v = !v
+	:: else
+	fi;
+	if
+	:: v ->
+		child = SIBLING(c);
+		do
+		:: child ->
+			if
+			:: LINKED(child) -> release(only_release, UNLINK(child), 1)
+			:: else
+			fi;
+			child = SIBLING(child)
+		:: else -> break
+		od;
+		release(only_release, UNLINK(c), 1)
+	:: else
+	fi
 }
 
 /* walk.c. @left becomes whether it stopped; @via has a bit for each edge by which it went. */
@@ -625,7 +686,17 @@ inline walk(top)
 #else
 	::
 #endif
-		mark_children(cur);
+		v = done;
+		someone = 1;
+		next = 0;
+		if
+		:: !v -> has_children(cur)
+		:: else
+		fi;
+		if
+		:: v -> mark_children(cur)
+		:: else
+		fi;
 		done = 0;
 #ifdef EDGE
 		if
@@ -633,6 +704,7 @@ inline walk(top)
 			next_hook(cur);
 			if
 			:: next ->
+				someone = 1;
 				inherit_from(next, cur);
 				via = via | BIT(next)
 			:: else
@@ -642,7 +714,10 @@ inline walk(top)
 #endif
 		if
 		:: next ->
-			tell(next);
+			if
+			:: someone -> tell(next)
+			:: else
+			fi;
 			cur = next
 		:: !next && cur == top -> break
 #ifdef EDGE
@@ -655,7 +730,12 @@ inline walk(top)
 #else
 		:: else ->
 #endif
-			done = cur;
+			/* A leaf that was told it takes off under the lock. */
+			if
+			:: leave(cur)
+			:: v = 0
+			fi;
+			done = (v -> 0 : cur);
 			cur = UP(cur)
 		fi
 	od;

@@ -119,22 +119,19 @@ proctype walk()
 	unlock(1);
 	if
 	:: got ->
-		TOUCH(2);			/* ctx_tell() */
-		d_step { refs[1]--; ENSURE(8, refs[1]) }
-		/* ctx_get(cur->up) */
-		d_step { TOUCH(1); refs[1] = refs[1] + ORDER(walk_ref) }
-		atomic { TOUCH(1); lock(1); TOUCH(2); listed = false; unlock(1) }
+		TOUCH(2);			/* ctx_walk_tell() */
+		/* ctx_walk_leave(), or with the lock */
+		if
+		:: d_step { TOUCH(1); TOUCH(2); listed = false }
+		:: atomic { TOUCH(1); lock(1); TOUCH(2); listed = false; unlock(1) }
+		fi;
 		put(2);
 		TOUCH(1)			/* its other children */
 	:: else
 	fi;
 	if
-	:: !got || ORDER(walk_ref) ->
-		if
-		:: put(1)
-		:: queue(1)
-		fi
-	:: else
+	:: put(1)
+	:: queue(1)
 	fi;
 	ended++
 }

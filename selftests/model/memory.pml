@@ -45,7 +45,7 @@ int sc, start;
 bool held[CONTEXTS + 1];
 int handed[CONTEXTS + 1];
 
-#define THREAD	int view = start; byte o, v, p, q, old, child, next, cur, done, via, left, told
+#define THREAD	int view = start; byte o, v, p, q, old, child, next, cur, done, via, left, told, someone
 
 inline read(l, value)
 {

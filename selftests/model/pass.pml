@@ -29,6 +29,16 @@ proctype canceller(byte c)
 		}
 	:: c == 3 ->
 		atomic {
+			acquire(dive_acquire, ORIGIN(3), o);
+			inherit(4)
+		}
+	:: c == 3 ->
+		atomic {
+			acquire(alone_acquire, ORIGIN(3), o);
+			cmpxchg(alone_release, ORIGIN(5), o)
+		}
+	:: c == 3 ->
+		atomic {
 			acquire(merge_acquire, ORIGIN(3), o);
 			cmpxchg(origin_release, ORIGIN(5), o)
 		}
