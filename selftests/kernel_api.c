@@ -4,14 +4,11 @@
  * /dev/ctx-sample waits for data and gives up with the context of its open file.
  */
 #include "ctx_features.h"
-#include <libgen.h>
+#include "sample.h"
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/mman.h>
-
-/* As in samples/kmod/ctx_sample.h */
-#define CTX_SAMPLE_SET_CTX	_IO(0xC7, 0x80)
 
 FIXTURE(kernel_api) {
 	int dev;
@@ -21,33 +18,6 @@ FIXTURE(kernel_api) {
 	char *none;		/* why there is no sample module */
 	long tainted;		/* by what, before */
 };
-
-/* NULL where the module is in, else why not */
-static char *load_sample(void)
-{
-	static char why[300], path[256];
-	const char *ctx = getenv("CTX_MODULE"), *sample = getenv("CTX_SAMPLE_MODULE");
-	int fd;
-
-	if (!access("/dev/ctx-sample", F_OK))
-		return NULL;
-	if (!ctx && !sample)
-		return "neither CTX_SAMPLE_MODULE nor CTX_MODULE says where it is";
-	if (sample) {
-		snprintf(path, sizeof(path), "%s", sample);
-	} else {
-		snprintf(why, sizeof(why), "%s", ctx);
-		snprintf(path, sizeof(path), "%s/ctx_sample.ko", dirname(why));
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0)) {
-		snprintf(why, sizeof(why), "%s: %s", path, strerror(errno));
-		close(fd);
-		return why;
-	}
-	close(fd);
-	return NULL;
-}
 
 /* A kernel that has warned is tainted. */
 static long kernel_tainted(void)
@@ -90,7 +60,7 @@ FIXTURE_TEARDOWN(kernel_api)
 	/* It would keep ctx itself in; and each test is to see it come and go. */
 	if (self->none)
 		return;
-	EXPECT_EQ(0, syscall(SYS_delete_module, "ctx_sample", O_NONBLOCK));
+	EXPECT_EQ(0, unload_sample());
 	EXPECT_EQ(self->tainted, kernel_tainted());
 }
 
