@@ -7,6 +7,8 @@
  * only their relation counts: see best_add().
  */
 #include "bounds.h"
+#include "cpu_cgroup.h"
+#include "sample.h"
 
 #define CAUSE		92
 
@@ -229,6 +231,54 @@ static __u64 by_collection(int fd)
 	return took + (later > alone ? later - alone : 0);
 }
 
+/*
+ * How long an empty work of somebody else takes on the processor @cpu, or 0: the callback of
+ * the sample module starts one there and waits for it, in the call that cancels.
+ */
+static __u64 empty_work_on(int dev, int cpu)
+{
+	int sample = open("/dev/ctx-sample", O_RDWR | O_CLOEXEC), fd = ctx_new(dev);
+	bool done = !stay_on(cpu) && !ioctl(sample, CTX_SAMPLE_SET_CTX, fd);
+	__u64 took = ctx_clock(CLOCK_MONOTONIC);
+
+	done = done && !ctx_cancel(fd, CAUSE, NULL);
+	took = ctx_clock(CLOCK_MONOTONIC) - took;
+	close(fd);
+	close(sample);
+	return done ? took : 0;
+}
+
+/* The longest of all processors */
+static __u64 empty_works(int dev)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), cpu;
+	__u64 took, most = 0;
+
+	for (cpu = 0; cpu < cpus; cpu++) {
+		took = empty_work_on(dev, cpu);
+		if (!took)
+			return 0;
+		most = took > most ? took : most;
+	}
+	return most;
+}
+
+/* The same of a work of somebody else, on each processor */
+static __u64 by_collection_beside_works(int fd)
+{
+	int dev = ctx_background(), watch = ctx_watch(fd, 0);
+	__u64 alone = empty_works(dev), later;
+
+	if (!alone || !litter(fd) || !collect() || !(ctx_poll(watch, CTX_WAIT_MS) & POLLIN))
+		return 0;
+	later = empty_works(dev);
+	close(watch);
+	close(dev);
+	if (!later)
+		return 0;
+	return later > alone ? later - alone : 1;
+}
+
 static void end_of_a_strangers_descriptor(struct __test_metadata *_metadata,
 					  FIXTURE_DATA(fair) *self, enum crowd_place place,
 					  __u64 (*end)(int fd))
@@ -268,6 +318,32 @@ TEST_END(by_exit)
 TEST_END(by_kill_of_the_user)
 TEST_END(by_exit_of_the_user)
 TEST_END(by_collection)
+
+/* All processors, one after the other: the caller goes to each. */
+static void beside_works(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self,
+			 void (*attack)(struct __test_metadata *_metadata,
+					FIXTURE_DATA(fair) *self))
+{
+	char *none = load_sample();
+	cpu_set_t all;
+
+	if (none)
+		SKIP(return, "there is no sample module: %s", none);
+	sched_getaffinity(0, sizeof(all), &all);
+	attack(_metadata, self);
+	sched_setaffinity(0, sizeof(all), &all);
+	EXPECT_EQ(0, unload_sample());
+}
+
+static void collection_beside_works(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self)
+{
+	end_of_a_strangers_descriptor(_metadata, self, BELOW, by_collection_beside_works);
+}
+
+TEST_F_TIMEOUT(fair, a_strangers_descriptor_that_is_collected_delays_no_empty_work, 300)
+{
+	beside_works(_metadata, self, collection_beside_works);
+}
 
 TEST_F_TIMEOUT(fair, the_end_of_a_strangers_context_with_many_waiters_is_short_by_close, 300)
 {
@@ -342,32 +418,74 @@ struct attack {
 	__u64	when;
 };
 
-static void attack_run(int dev, int nr, uid_t uid, int sock)
+static __u64 attack_prepare(int dev, int nr, uid_t uid, struct crowd *c)
 {
 	int chain[CHAIN], i;
-	struct crowd c;
 	__u64 when;
 
 	if (be_user(uid) || setpriority(PRIO_PROCESS, 0, 19))
 		_exit(1);
 	for (i = 0; i < CHAIN; i++)
 		chain[i] = ctx_new_with_background(dev, i ? chain[i - 1] : dev);
-	if (!crowd_plant(&c, dev, chain[CHAIN - 1], nr, FAR_BELOW))
+	if (!crowd_plant(c, dev, chain[CHAIN - 1], nr, FAR_BELOW))
 		_exit(2);
 	when = ctx_clock(CLOCK_MONOTONIC) + NSEC_PER_SEC;
 	for (i = 0; i < CHAIN; i++)
 		if (ctx_set_deadline(chain[i], CLOCK_MONOTONIC, when))
 			_exit(3);
-	if (write(sock, &when, sizeof(when)) != sizeof(when) || !crowd_told(&c))
-		_exit(4);
-	when = ctx_clock(CLOCK_MONOTONIC);
+	return when;
+}
+
+static void attack_tell(int sock, __u64 when)
+{
 	if (write(sock, &when, sizeof(when)) != sizeof(when))
+		_exit(4);
+}
+
+static void attack_look_on(struct crowd *c, int sock)
+{
+	if (!crowd_told(c))
 		_exit(5);
+	attack_tell(sock, ctx_clock(CLOCK_MONOTONIC));
+	_exit(0);
+}
+
+static void attack_run(int dev, int nr, uid_t uid, int sock)
+{
+	struct crowd c;
+
+	attack_tell(sock, attack_prepare(dev, nr, uid, &c));
+	attack_look_on(&c, sock);
+}
+
+/*
+ * The same from processor 0, and what little he is let do he does there, too: deadlines
+ * again. Somebody else looks on for him.
+ */
+static void attack_run_in_cgroup(int dev, int nr, uid_t uid, int sock)
+{
+	struct crowd c;
+	__u64 when;
+	pid_t pid;
+
+	if (stay_on(0))
+		_exit(1);
+	when = attack_prepare(dev, nr, uid, &c);
+	pid = ctx_fork();
+	if (!pid) {
+		if (stay_on(1))
+			_exit(1);
+		attack_look_on(&c, sock);
+	}
+	attack_tell(sock, when);
+	while (!waitpid(pid, NULL, WNOHANG))
+		close(ctx_new_deadline(dev, CLOCK_MONOTONIC, when));
 	_exit(0);
 }
 
 /* It strikes at @a->when. */
-static bool attack_start(struct attack *a, int dev, int nr, uid_t uid)
+static bool attack_start(struct attack *a, int dev, int nr, uid_t uid,
+			 void (*run)(int dev, int nr, uid_t uid, int sock))
 {
 	int sock[2];
 
@@ -375,7 +493,7 @@ static bool attack_start(struct attack *a, int dev, int nr, uid_t uid)
 		return false;
 	a->pid = ctx_fork();
 	if (!a->pid)
-		attack_run(dev, nr, uid, sock[1]);
+		run(dev, nr, uid, sock[1]);
 	close(sock[1]);
 	a->sock = sock[0];
 	return read(a->sock, &a->when, sizeof(a->when)) == sizeof(a->when);
@@ -525,7 +643,7 @@ static void late_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(fair)
 	int i;
 
 	for (i = 0; i < ATTEMPTS && !good; i++) {
-		ASSERT_TRUE(attack_start(&a, self->dev, self->nr, USER_A));
+		ASSERT_TRUE(attack_start(&a, self->dev, self->nr, USER_A, attack_run));
 		sleep_till(a.when);
 		for (most = 0; !(took = attack_over(&a));) {
 			one = late(self->dev);
@@ -553,6 +671,16 @@ TEST_LATE(late_for_a_signal)
 TEST_LATE(late_for_a_mapped_word)
 TEST_LATE(late_for_who_asks)
 TEST_LATE(late_for_who_moves_it)
+
+static void deadlines_beside_works(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self)
+{
+	late_meanwhile(_metadata, self, empty_works);
+}
+
+TEST_F_TIMEOUT(fair, deadlines_of_a_stranger_delay_no_empty_work, 300)
+{
+	beside_works(_metadata, self, deadlines_beside_works);
+}
 
 /*
  * The processors of all unbound work of the kernel: so that its share can be compared
@@ -601,7 +729,7 @@ TEST_F_TIMEOUT(fair, a_task_keeps_its_share_of_the_processor_while_deadlines_are
 	for (i = 0; i < ATTEMPTS && share < 0.4; i++) {
 		/* The attacker looks on from another processor. */
 		ASSERT_EQ(0, stay_on(1));
-		ASSERT_TRUE(attack_start(&a, self->dev, self->nr, USER_A));
+		ASSERT_TRUE(attack_start(&a, self->dev, self->nr, USER_A, attack_run));
 		ASSERT_EQ(0, stay_on(0));
 		ASSERT_EQ(0, ctx_write_file(WORK_CPUS, "cpumask", "1"));
 		share = share_meanwhile(&a);
@@ -610,6 +738,46 @@ TEST_F_TIMEOUT(fair, a_task_keeps_its_share_of_the_processor_while_deadlines_are
 		TH_LOG("it had %d percent of the processor", (int)(100 * share));
 	}
 	EXPECT_LE(0.4, share);
+}
+
+/*
+ * Nor can the attacker be told by his own share of the processor: he has next to none, and
+ * the kernel works for him.
+ */
+TEST_F_TIMEOUT(fair, an_attacker_who_may_have_1_percent_leaves_a_task_its_half, 300)
+{
+	struct cpu_cgroup cg;
+	const char *none;
+	struct attack a;
+	double share = 0;
+	char all[512];
+	int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "needs a second processor");
+	if (access(WORK_CPUS "/cpumask", W_OK))
+		SKIP(return, "needs the privilege to choose the processor of unbound work");
+	none = cpu_cgroup_make(&cg, "1000 100000");
+	if (none) {
+		cpu_cgroup_free(&cg);
+		SKIP(return, "%s", none);
+	}
+	ASSERT_TRUE(work_cpus(all, sizeof(all)));
+	ASSERT_EQ(0, stay_on(0));
+	for (i = 0; i < ATTEMPTS && share < 0.45; i++) {
+		ASSERT_TRUE(attack_start(&a, self->dev, self->nr, USER_A, attack_run_in_cgroup));
+		ASSERT_EQ(0, cpu_cgroup_add(&cg, a.pid));
+		ASSERT_EQ(0, ctx_write_file(WORK_CPUS, "cpumask", "1"));
+		share = share_meanwhile(&a);
+		EXPECT_EQ(0, ctx_write_file(WORK_CPUS, "cpumask", all));
+		EXPECT_LT(0, cpu_cgroup_throttled(&cg));
+		/* To end as fast as others do. */
+		EXPECT_EQ(0, cpu_cgroup_remove(&cg, a.pid));
+		EXPECT_EQ(0, attack_end(&a));
+		TH_LOG("it had %d percent of the processor", (int)(100 * share));
+	}
+	EXPECT_LE(0.45, share);
+	cpu_cgroup_free(&cg);
 }
 
 /* Many timers that expire at one instant: they do not keep a processor until the last. */
@@ -640,6 +808,82 @@ TEST_F_TIMEOUT(fair, deadlines_at_one_instant_do_not_stall_a_processor, 300)
 		crowd_close(&c);
 		TH_LOG("%d deadlines took %llu us, the greatest gap was %llu us", c.nr,
 		       took / 1000, pacer.gap / 1000);
+		good = best_add(&best, set ? pacer.gap : took, took);
+		ahead *= set ? 1 : 4;
+	}
+	EXPECT_TRUE(good);
+}
+
+/*
+ * Chains each context of which has a deadline, and each of which two descriptors hold: one of
+ * its end and one of its root. From the end up they pass one nanosecond apart, so that each
+ * has to look up the whole way; the root is told last.
+ */
+#define FEW_CHAINS	8
+#define FEW_DEEP	1000
+
+struct timed_chain {
+	int	root;
+	int	end;
+};
+
+static bool timed_chain_plant(struct timed_chain *chain, int dev, __u64 when)
+{
+	int last = dev, next, i;
+
+	for (i = 0; i < FEW_DEEP; i++) {
+		next = ctx_create(last, &(struct ctx_create_args){
+			.flags = CTX_CREATE_DETACHED,
+			.clockid = CLOCK_MONOTONIC,
+			.deadline = when + FEW_DEEP - i,
+		});
+		if (next < 0)
+			return false;
+		if (i > 1)
+			close(last);
+		if (!i)
+			chain->root = next;
+		last = next;
+	}
+	chain->end = last;
+	return true;
+}
+
+static bool timed_chain_struck(struct timed_chain *chain)
+{
+	struct ctx_info root, end;
+	bool both = ctx_poll(chain->root, CTX_WAIT_MS) & POLLIN &&
+		    !ctx_info(chain->root, &root) && !ctx_info(chain->end, &end) &&
+		    root.err == ETIMEDOUT && end.origin_id == end.id;
+
+	close(chain->end);
+	close(chain->root);
+	return both;
+}
+
+TEST_F_TIMEOUT(fair, deadlines_by_few_descriptors_do_not_stall_a_processor, 300)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), i, n;
+	struct timed_chain chain[FEW_CHAINS];
+	__u64 when, took, ahead = NSEC_PER_SEC;
+	struct best best = BEST;
+	bool good = false, set;
+	struct pacer pacer;
+
+	for (i = 0; i < ATTEMPTS && !good; i++) {
+		ASSERT_EQ(0, stay_on(0));
+		when = ctx_clock(CLOCK_MONOTONIC) + ahead;
+		for (n = 0; n < FEW_CHAINS; n++)
+			ASSERT_TRUE(timed_chain_plant(&chain[n], self->dev, when));
+		set = ctx_clock(CLOCK_MONOTONIC) < when;
+		ASSERT_TRUE(pacer_start(&pacer, 0));
+		ASSERT_EQ(0, stay_on(cpus > 1));
+		for (n = 0; n < FEW_CHAINS; n++)
+			EXPECT_TRUE(timed_chain_struck(&chain[n]));
+		took = ctx_clock(CLOCK_MONOTONIC) - when;
+		pacer_gap(&pacer);
+		TH_LOG("%d deadlines by %d descriptors took %llu us, the greatest gap was %llu us",
+		       FEW_CHAINS * FEW_DEEP, 2 * FEW_CHAINS, took / 1000, pacer.gap / 1000);
 		good = best_add(&best, set ? pacer.gap : took, took);
 		ahead *= set ? 1 : 4;
 	}
