@@ -283,6 +283,51 @@ static inline bool best_add(struct best *best, __u64 late, __u64 took)
 	return best->late <= best->took / 4;
 }
 
+/* A chain of @nr contexts below @from, of which only the last has a descriptor */
+static inline int chain_make(int from, int nr)
+{
+	int last = from, next;
+
+	while (nr--) {
+		next = ctx_new_detached(last);
+		if (last != from)
+			close(last);
+		if (next < 0)
+			return -1;
+		last = next;
+	}
+	return last;
+}
+
+/*
+ * A web of @layers of nine to one below @from: each of its ways, of which there are 9 to
+ * the power of @layers, is of chains of its own, of @nr contexts.
+ */
+static inline int web_of_chains(int from, int layers, int nr)
+{
+	int part[1 + CTX_PARENTS_MAX], fd = -1, last, i;
+
+	if (!layers)
+		return chain_make(from, nr);
+	for (i = 0; i < 1 + CTX_PARENTS_MAX; i++) {
+		part[i] = web_of_chains(from, layers - 1, nr);
+		if (part[i] < 0)
+			break;
+	}
+	if (i > CTX_PARENTS_MAX)
+		fd = ctx_create(part[0], &(struct ctx_create_args){
+			.flags = CTX_CREATE_DETACHED,
+			.parents = (uintptr_t)(part + 1),
+			.nr_parents = CTX_PARENTS_MAX,
+		});
+	close_all(part, i);
+	if (fd < 0)
+		return -1;
+	last = chain_make(fd, nr);
+	close(fd);
+	return last;
+}
+
 /* All that a test of bounds needs and that an administrator may have limited. */
 struct bounds_limits {
 	long	contexts;
