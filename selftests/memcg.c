@@ -4,6 +4,7 @@
  * creation fail and nothing else.
  */
 #include "ctx_selftest.h"
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #define CGROUP		"/sys/fs/cgroup"
@@ -272,6 +273,107 @@ TEST_F_TIMEOUT(memcg, a_limit_gives_ENOMEM_and_spares_cancel, 300)
 	}
 	check_child(pid);
 	/* What it cost was the cgroup's alone, and is gone with the process. */
+	check_alive(self->root);
+	check_info(self->root, nr_children, 0);
+}
+
+/*
+ * Who is killed for want of memory
+ *
+ * He has others wait for him, and is at it: one thread makes and cancels contexts, and
+ * another uses up what there is.
+ */
+#define ROOM		(24L << 20)
+#define KILLED		5	/* times */
+
+static void *eat(void *arg)
+{
+	size_t size = 1 << 20;
+	void *mem;
+
+	for (;;) {
+		mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (mem != MAP_FAILED)
+			memset(mem, 1, size);
+	}
+	return arg;
+}
+
+static void run_out_of_memory(int root, int sock)
+{
+	struct rlimit limit = { MAX_FDS, MAX_FDS };
+	int top = ctx_new(root), below = -1, branch, i;
+	pthread_t thread;
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (i = 0; i < COUNT; i++)
+		below = ctx_new_detached(top);
+	if (ctx_send_fd(sock, ctx_watch(top, 0)) || ctx_send_fd(sock, ctx_watch(below, 0)) ||
+	    pthread_create(&thread, NULL, eat, NULL))
+		_exit(1);
+	for (;;) {
+		branch = ctx_new(top);
+		for (i = 0; i < CHILDREN; i++)
+			close(ctx_new_detached(branch));
+		ctx_cancel(branch, EIO, "for want of memory");
+		close(branch);
+	}
+}
+
+static long oom_kills(const char *path)
+{
+	char name[128], line[64];
+	long kills = -1;
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s/memory.events", path);
+	file = fopen(name, "r");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "oom_kill %ld", &kills) == 1)
+			break;
+	fclose(file);
+	return kills;
+}
+
+TEST_F_TIMEOUT(memcg, who_is_killed_for_want_of_memory_leaves_nobody_waiting, 300)
+{
+	int sock[2], top, below, status, i;
+	char room[32];
+	pid_t pid;
+
+	snprintf(room, sizeof(room), "%ld", ROOM);
+	ASSERT_EQ(0, mkdir(self->path, 0755));
+	ASSERT_EQ(0, write_text(self->path, "memory.max", room));
+	/* Where there is swap */
+	write_text(self->path, "memory.swap.max", "0");
+	for (i = 0; i < KILLED; i++) {
+		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+		pid = ctx_fork();
+		if (!pid) {
+			if (write_text(self->path, "cgroup.procs", "0"))
+				_exit(1);
+			run_out_of_memory(self->root, sock[1]);
+		}
+		close(sock[1]);
+		top = ctx_recv_fd(sock[0]);
+		below = ctx_recv_fd(sock[0]);
+		ASSERT_LE(0, below);
+		check_becomes_cancelled(below, ECANCELED, EOWNERDEAD, ctx_id(top));
+		check_cancelled(top, ECANCELED, EOWNERDEAD, ctx_id(top));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		EXPECT_EQ(SIGKILL, WTERMSIG(status));
+		EXPECT_LE(i + 1, oom_kills(self->path));
+		close(top);
+		close(below);
+		close(sock[0]);
+	}
+	/* All that it had is free again, some time after the end. */
+	for (i = 0; i < CTX_WAIT_MS && slab_bytes(self->path) >= 64 * COUNT; i++)
+		usleep(1000);
+	EXPECT_GT(64 * COUNT, slab_bytes(self->path));
 	check_alive(self->root);
 	check_info(self->root, nr_children, 0);
 }
