@@ -116,6 +116,35 @@ static int manifold(int dev, int top, int depth, int *fd)
 	return i;
 }
 
+/*
+ * Children of chains' ends in turn, with an edge to the top each. The chains are @depth deep
+ * and no part of what is cancelled; but whether they are has to be known.
+ */
+#define ENDS		20
+
+static int edges_from_afar(int dev, int top, int depth, int *fd)
+{
+	int end[ENDS], i;
+
+	for (i = 0; i < ENDS; i++) {
+		fd[i] = ctx_new_detached(dev);
+		end[i] = chain_make(fd[i], depth);
+		if (end[i] < 0)
+			return 0;
+	}
+	for (; i < NR; i++) {
+		fd[i] = ctx_create(end[i % ENDS], &(struct ctx_create_args){
+			.flags = CTX_CREATE_DETACHED,
+			.parents = (uintptr_t)&top,
+			.nr_parents = 1,
+		});
+		if (fd[i] < 0)
+			break;
+	}
+	close_all(end, ENDS);
+	return i;
+}
+
 /* How long it takes to end what is below the top, or 0 where it could not be made. */
 static __u64 cost_of(int dev, shape_fn *shape, int depth, bool by_close)
 {
@@ -182,6 +211,16 @@ TEST_F_TIMEOUT(cost, cancel_below_a_row_of_edges_is_linear, 300)
 TEST_F_TIMEOUT(cost, cancel_of_contexts_with_eight_edges_is_linear, 300)
 {
 	costs_no_more(_metadata, self, manifold, CTX_PARENTS_MAX, false);
+}
+
+TEST_F_TIMEOUT(cost, cancel_of_edges_to_children_of_deep_chains_is_linear, 300)
+{
+	costs_no_more(_metadata, self, edges_from_afar, 1000, false);
+}
+
+TEST_F_TIMEOUT(cost, close_of_edges_to_children_of_deep_chains_is_linear, 300)
+{
+	costs_no_more(_metadata, self, edges_from_afar, 1000, true);
 }
 
 /*
@@ -274,6 +313,74 @@ TEST_F_TIMEOUT(cost, info_below_a_web_that_hangs_on_a_chain_is_short, 120)
 	}
 	check_info_cost(_metadata, self, last);
 	close(last);
+}
+
+/*
+ * A waiter can be an epoll set in which others wait, in as many as the kernel allows. To wake
+ * a batch of such takes as long as to wake all of those: others have the processor between.
+ * There are so many that it takes long, and few enough that a batch of 64 would be a quarter.
+ */
+#define NESTING		160
+#define NESTED		400
+
+static bool nested_sets(int watch, int *ep)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int fd, i, k;
+
+	for (i = 0; i < NESTING; i++) {
+		ep[i] = epoll_create1(EPOLL_CLOEXEC);
+		for (k = 0; k < NESTED; k++) {
+			fd = epoll_create1(EPOLL_CLOEXEC);
+			if (epoll_ctl(fd, EPOLL_CTL_ADD, ep[i], &event))
+				return false;
+		}
+		/* A descriptor of its own: what is allowed is counted by that. */
+		fd = ctx_watch(watch, CTX_WATCH_ONLY);
+		if (epoll_ctl(ep[i], EPOLL_CTL_ADD, fd, &event))
+			return false;
+	}
+	return true;
+}
+
+/* What it took to cancel, and the greatest gap meanwhile: by a process that ends with all this. */
+static void cancel_nested(int dev, int told)
+{
+	int top = ctx_new(dev), ep[NESTING];
+	struct pacer pacer;
+	__u64 both[2];
+
+	if (stay_on(0) || !nested_sets(top, ep) || !pacer_start(&pacer, 0))
+		_exit(1);
+	both[0] = ctx_clock(CLOCK_MONOTONIC);
+	ctx_cancel(top, CAUSE, NULL);
+	both[0] = ctx_clock(CLOCK_MONOTONIC) - both[0];
+	both[1] = pacer_gap(&pacer);
+	_exit(write(told, both, sizeof(both)) != sizeof(both));
+}
+
+TEST_F_TIMEOUT(cost, waiters_that_wake_others_do_not_stall_the_processor, 300)
+{
+	struct best best = BEST;
+	bool good = false;
+	__u64 both[2];
+	int told[2], i;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(told));
+	for (i = 0; i < ATTEMPTS && !good; i++) {
+		pid = ctx_fork();
+		if (!pid)
+			cancel_nested(self->dev, told[1]);
+		ASSERT_EQ(0, race_reap(pid));
+		ASSERT_EQ(sizeof(both), read(told[0], both, sizeof(both)));
+		TH_LOG("it took %llu us, the greatest gap was %llu us", both[0] / 1000,
+		       both[1] / 1000);
+		good = best_add(&best, both[1], both[0]);
+	}
+	EXPECT_TRUE(good);
+	close(told[0]);
+	close(told[1]);
 }
 
 /*

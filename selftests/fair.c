@@ -633,8 +633,9 @@ static __u64 late_for_who_moves_it(int dev)
 	return when;
 }
 
-static void late_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self,
-			   __u64 (*late)(int dev))
+static void late_while(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self,
+		       void (*attack)(int dev, int nr, uid_t uid, int sock),
+		       __u64 (*late)(int dev))
 {
 	struct best best = BEST;
 	__u64 most, one, took;
@@ -643,7 +644,7 @@ static void late_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(fair)
 	int i;
 
 	for (i = 0; i < ATTEMPTS && !good; i++) {
-		ASSERT_TRUE(attack_start(&a, self->dev, self->nr, USER_A, attack_run));
+		ASSERT_TRUE(attack_start(&a, self->dev, self->nr, USER_A, attack));
 		sleep_till(a.when);
 		for (most = 0; !(took = attack_over(&a));) {
 			one = late(self->dev);
@@ -656,6 +657,12 @@ static void late_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(fair)
 		good = best_add(&best, most, took);
 	}
 	EXPECT_TRUE(good);
+}
+
+static void late_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self,
+			   __u64 (*late)(int dev))
+{
+	late_while(_metadata, self, attack_run, late);
 }
 
 #define TEST_LATE(whom)							\
@@ -671,6 +678,51 @@ TEST_LATE(late_for_a_signal)
 TEST_LATE(late_for_a_mapped_word)
 TEST_LATE(late_for_who_asks)
 TEST_LATE(late_for_who_moves_it)
+
+/*
+ * Few contexts, each of which many epoll sets wait for, with more sets waiting for those: what
+ * counts in a turn as a waiter takes as long to wake as many do.
+ */
+#define HUBS		64
+#define BEHIND		50
+#define HUBBED		600
+
+static void attack_run_by_hubs(int dev, int nr, uid_t uid, int sock)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int fd[HUBBED], ep[HUBS], i, k;
+	struct crowd c = { .nr = HUBBED };
+	__u64 when;
+
+	(void)nr;
+	if (be_user(uid))
+		_exit(1);
+	for (k = 0; k < HUBS; k++) {
+		ep[k] = epoll_create1(EPOLL_CLOEXEC);
+		for (i = 0; i < BEHIND; i++)
+			if (epoll_ctl(epoll_create1(EPOLL_CLOEXEC), EPOLL_CTL_ADD, ep[k], &event))
+				_exit(2);
+	}
+	c.ep[0] = ep[0];
+	for (i = 0; i < HUBBED; i++) {
+		fd[i] = ctx_new_detached(dev);
+		event.data.u32 = i;
+		/* By a descriptor each, for which the kernel counts the ways to sets */
+		for (k = 0; k < HUBS; k++)
+			if (epoll_ctl(ep[k], EPOLL_CTL_ADD, ctx_watch(fd[i], 0), &event))
+				_exit(3);
+	}
+	when = ctx_clock(CLOCK_MONOTONIC) + NSEC_PER_SEC;
+	for (i = 0; i < HUBBED; i++)
+		ctx_set_deadline(fd[i], CLOCK_MONOTONIC, when);
+	attack_tell(sock, when);
+	attack_look_on(&c, sock);
+}
+
+TEST_F_TIMEOUT(fair, deadlines_for_which_sets_of_sets_wait_make_none_late_for_a_signal, 300)
+{
+	late_while(_metadata, self, attack_run_by_hubs, late_for_a_signal);
+}
 
 static void deadlines_beside_works(struct __test_metadata *_metadata, FIXTURE_DATA(fair) *self)
 {

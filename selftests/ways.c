@@ -12,6 +12,7 @@
 FIXTURE(ways) {
 	int	dev;
 	int	root;
+	int	other;	/* root */
 	int	doubled[DOUBLINGS + 1];	/* the n-th has 2^n ways up */
 };
 
@@ -22,6 +23,7 @@ FIXTURE_SETUP(ways)
 	self->dev = ctx_background();
 	ASSERT_LE(0, self->dev);
 	self->root = ctx_new(self->dev);
+	self->other = ctx_new(self->dev);
 	self->doubled[0] = ctx_new(self->root);
 	for (i = 1; i <= DOUBLINGS; i++) {
 		/* The same parent twice is two ways. */
@@ -33,6 +35,7 @@ FIXTURE_SETUP(ways)
 FIXTURE_TEARDOWN(ways)
 {
 	close_all(self->doubled, DOUBLINGS + 1);
+	close(self->other);
 	close(self->root);
 	close(self->dev);
 }
@@ -211,6 +214,37 @@ TEST_F(ways, a_row_of_edges_is_cancelled_whole)
 		check_cancelled(row[i], ECANCELED, EIO, ctx_id(self->root));
 	for (i = 0; i <= DOUBLINGS; i++)
 		check_cancelled(self->doubled[i], ECANCELED, EIO, ctx_id(self->root));
+	close_all(row, EDGES);
+}
+
+/*
+ * A turn of the queue begins at the top, and passes all edges of a row again: however deep
+ * their children stand by their first parents, it comes further each time.
+ */
+TEST_F_TIMEOUT(ways, a_row_of_edges_to_deep_contexts_is_told_by_the_queue, 120)
+{
+	char before[16];
+	int row[EDGES], last, first, i;
+
+	snprintf(before, sizeof(before), "%ld", ctx_max_depth());
+	if (ctx_write_file("/sys/module/ctx/parameters", "max_depth", "4096"))
+		SKIP(return, "needs the privilege to set max_depth");
+	last = chain_make(self->root, 3000);
+	ASSERT_LE(0, last);
+	for (i = 0; i < EDGES; i++) {
+		/* No two have the same first parent, a look up from which is spared. */
+		first = chain_make(last, 1);
+		row[i] = ctx_new_merged2(first, i ? row[i - 1] : self->other);
+		EXPECT_LE(0, row[i]);
+		close(first);
+	}
+	ctx_write_file("/sys/module/ctx/parameters", "max_depth", before);
+	EXPECT_EQ(0, ctx_set_timeout(self->other, NSEC_PER_MSEC));
+	check_becomes_cancelled(row[EDGES - 1], ETIMEDOUT, ETIMEDOUT, ctx_id(self->other));
+	check_alive(last);
+	/* Where it was not told, the queue would be at it for ever. */
+	ctx_cancel(self->other, EIO, NULL);
+	close(last);
 	close_all(row, EDGES);
 }
 
