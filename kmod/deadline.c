@@ -186,15 +186,16 @@ static unsigned int ctx_due_mark(struct ctx **due, unsigned int nr, ktime_t now)
 /* Tells what is short to tell, and leaves the rest to the queue. Return: whether that was all */
 static bool ctx_due_tell(struct ctx *ctx)
 {
-	/* For people: whoever joins just now may be counted or not. */
-	bool trace = trace_ctx_wake_enabled();
-	bool woken = trace && (waitqueue_active(&ctx->wait) || READ_ONCE(ctx->joined));
+	bool woken = false;
 
+	if (trace_ctx_wake_enabled())
+		/* For people: whoever joins just now may be counted or not. */
+		woken = waitqueue_active(&ctx->wait) || READ_ONCE(ctx->joined);
 	if (!ctx_tell_briefly(ctx, true)) {
 		ctx_queue(ctx);
 		return false;
 	}
-	if (trace)
+	if (trace_ctx_wake_enabled())
 		trace_ctx_wake(ctx, 1, woken, ktime_get_ns() - ktime_to_ns(ctx->cancelled_at));
 	return true;
 }

@@ -599,7 +599,8 @@ static void ctx_walk_up_over(struct ctx_walk *walk, struct ctx *from)
 			spin_unlock_irq(&from->lock);
 		}
 		ctx_drop(cur);
-		walk->cur = cur = from;
+		cur = from;
+		walk->cur = cur;
 		if (cur == walk->top || !ctx_is_leaf(cur))
 			break;
 		from = ctx_walk_back(walk);
