@@ -111,8 +111,9 @@
  * A user (user.c) is there for as long as it has contexts: each holds it, or holds a
  * parent of the same user. It counts them until their memory is free.
  *
- * The writable file of a context is one: only CTX_IOC_CREATE opens writable, and
- * nothing opens the inode again (anon.c). Its release is the owner's end.
+ * The owner's file of a context is one: only CTX_IOC_CREATE makes it, and nothing opens
+ * the inode again (anon.c). Its release is the owner's end. What CTX_IOC_OPEN makes
+ * may be writable, but is not the owner's.
  */
 #ifndef _CTX_CTX_H
 #define _CTX_CTX_H
@@ -123,6 +124,7 @@
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/list_bl.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -138,6 +140,7 @@ struct ctx_merge;
 struct ctx_values;
 struct ctx_when;
 struct fasync_struct;
+struct pid;
 struct seq_file;
 struct vm_area_struct;
 
@@ -251,6 +254,10 @@ struct ctx_user {
  * @joined: set, for ever, once there was anything but waiters to tell
  * @told: set, for ever, once all was told but children and hooks
  * @queued: to be told by the queue; the queue's lock
+ * @uid: never changes; effective, of whoever made it
+ * @maker: never changes; the process that made it, a reference unless @parent has the same;
+ *	NULL for the background
+ * @entry: in the table of ids; the lock of its list
  * @born: never changes; whole seconds of CLOCK_MONOTONIC
  * @next: in the queue; its lock. Without references: whoever frees it
  * @signals: descriptors with O_ASYNC; @lock
@@ -291,6 +298,8 @@ struct ctx {
 	u32			born;
 	struct ctx_user		*user;
 	struct ctx		*next;
+	struct hlist_bl_node	entry;
+	struct pid		*maker;
 
 	char			*name;
 	struct ctx_values	*values;
@@ -302,6 +311,7 @@ struct ctx {
 	u16			err;
 	bool			timed;
 	s32			cause;
+	kuid_t			uid;
 	struct ctx_message	*message;
 	union {
 		ktime_t		cancelled_at;
@@ -440,6 +450,14 @@ static inline bool ctx_list_empty(const struct hlist_head *list)
 	/* Model: list_acquire. Pairs with the release in ctx_list_take(). */
 	return !smp_load_acquire(&list->first);
 }
+
+/* registry.c: contexts by id */
+int ctx_registry_init(void);
+void ctx_registry_exit(void);
+void ctx_register(struct ctx *ctx);
+void ctx_unregister(struct ctx *ctx);
+struct ctx *ctx_find(u64 id);
+long ctx_list(u64 after, u64 __user *ids, size_t nr);
 
 /* cancel.c: being cancelled */
 struct ctx *ctx_origin(struct ctx *ctx);
@@ -788,8 +806,12 @@ int ctx_anon_init(void);
 void ctx_anon_exit(void);
 struct file *ctx_anon_open(const struct file_operations *fops, void *private, int flags);
 
-/* file.c: descriptors */
-extern const struct file_operations ctx_fops, ctx_watch_only_fops, ctx_dev_fops;
+/* file.c: descriptors, of which there are these kinds */
+extern const struct file_operations ctx_fops;		/* from CTX_IOC_CREATE, CTX_IOC_WATCH */
+extern const struct file_operations ctx_owned_fops;	/* of CTX_CREATE_OWNED */
+extern const struct file_operations ctx_watch_only_fops;	/* of CTX_WATCH_ONLY */
+extern const struct file_operations ctx_control_fops;	/* of CTX_OPEN_CONTROL */
+extern const struct file_operations ctx_dev_fops;	/* /dev/ctx */
 
 /**
  * ctx_file_writable - whether a descriptor may cancel and move the deadline
@@ -797,7 +819,7 @@ extern const struct file_operations ctx_fops, ctx_watch_only_fops, ctx_dev_fops;
  */
 static inline bool ctx_file_writable(const struct file *file)
 {
-	return file->f_op == &ctx_fops && (file->f_mode & FMODE_WRITE);
+	return (file->f_mode & FMODE_WRITE) && file->f_op != &ctx_dev_fops;
 }
 
 /**
@@ -810,7 +832,8 @@ static inline bool ctx_file_watch_only(const struct file *file)
 }
 
 struct ctx *ctx_parent_from_fd(int fd);
-int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep);
+int ctx_open_fd(struct ctx *ctx, const struct file_operations *fops, int mode, u32 fd_flags,
+		struct file **filep);
 
 /* ioctl.c */
 long ctx_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

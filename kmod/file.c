@@ -32,13 +32,23 @@ static int ctx_release(struct inode *inode, struct file *file)
 	/* Whatever FASYNC in its flags says: threads may have set and cleared it at once. */
 	if (ctx_has_signals(ctx))
 		ctx_signal_fasync(-1, file, 0);
-	if (ctx_file_writable(file)) {
+	if (ctx_file_writable(file) && file->f_op != &ctx_control_fops) {
 		trace_ctx_release(ctx);
 		/* With the last reference there is no one to tell. */
 		if (!(ctx->flags & CTX_CREATE_DETACHED) && refcount_read(&ctx->refs) > 1)
 			ctx_owner_died(ctx);
 	}
 	ctx_put(ctx);
+	return 0;
+}
+
+/* A descriptor is closed, whether or not it is the last: by close, dup2, exec or exit. */
+static int ctx_owned_flush(struct file *file, fl_owner_t id)
+{
+	struct ctx *ctx = file->private_data;
+
+	if (task_tgid(current) == ctx->maker)
+		ctx_owner_died(ctx);
 	return 0;
 }
 
@@ -144,33 +154,39 @@ static void ctx_show_fdinfo(struct seq_file *m, struct file *file)
 }
 #endif
 
-const struct file_operations ctx_fops = {
-	.owner		= THIS_MODULE,
-	.release	= ctx_release,
-	.poll		= ctx_poll,
-	.read_iter	= ctx_read_iter,
-	.mmap		= ctx_status_mmap,
-	.fasync		= ctx_fasync,
-	.unlocked_ioctl	= ctx_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
 #ifdef CONFIG_PROC_FS
-	.show_fdinfo	= ctx_show_fdinfo,
+#define CTX_FOPS_FDINFO	.show_fdinfo = ctx_show_fdinfo,
+#else
+#define CTX_FOPS_FDINFO
 #endif
+
+/* What all descriptors do. Which of the tables a file has says what may be done by it. */
+#define CTX_FOPS				\
+	.owner		= THIS_MODULE,		\
+	.release	= ctx_release,		\
+	.poll		= ctx_poll,		\
+	.read_iter	= ctx_read_iter,	\
+	.mmap		= ctx_status_mmap,	\
+	.fasync		= ctx_fasync,		\
+	.unlocked_ioctl	= ctx_ioctl,		\
+	.compat_ioctl	= compat_ptr_ioctl,	\
+	CTX_FOPS_FDINFO
+
+const struct file_operations ctx_fops = {
+	CTX_FOPS
 };
 
-/* As ctx_fops: which of them a file has says what may be done by it. */
+const struct file_operations ctx_owned_fops = {
+	CTX_FOPS
+	.flush		= ctx_owned_flush,
+};
+
+const struct file_operations ctx_control_fops = {
+	CTX_FOPS
+};
+
 const struct file_operations ctx_watch_only_fops = {
-	.owner		= THIS_MODULE,
-	.release	= ctx_release,
-	.poll		= ctx_poll,
-	.read_iter	= ctx_read_iter,
-	.mmap		= ctx_status_mmap,
-	.fasync		= ctx_fasync,
-	.unlocked_ioctl	= ctx_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-#ifdef CONFIG_PROC_FS
-	.show_fdinfo	= ctx_show_fdinfo,
-#endif
+	CTX_FOPS
 };
 
 static int ctx_dev_open(struct inode *inode, struct file *file)
@@ -181,24 +197,29 @@ static int ctx_dev_open(struct inode *inode, struct file *file)
 }
 
 const struct file_operations ctx_dev_fops = {
-	.owner		= THIS_MODULE,
+	CTX_FOPS
 	.open		= ctx_dev_open,
-	.release	= ctx_release,
-	.poll		= ctx_poll,
-	.read_iter	= ctx_read_iter,
-	.mmap		= ctx_status_mmap,
-	.fasync		= ctx_fasync,
-	.unlocked_ioctl	= ctx_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-#ifdef CONFIG_PROC_FS
-	.show_fdinfo	= ctx_show_fdinfo,
-#endif
 };
 
 static bool ctx_file_is_ours(const struct file *file)
 {
-	return file->f_op == &ctx_fops || file->f_op == &ctx_watch_only_fops ||
-	       file->f_op == &ctx_dev_fops;
+	return file->f_op->release == ctx_release;
+}
+
+/* As ctx_from_fd(); @stranger: also of a descriptor that is for strangers, else -EPERM. */
+static struct ctx *ctx_get_from_fd(int fd, bool stranger)
+{
+	struct ctx *ctx = ERR_PTR(-EINVAL);
+	struct file *file;
+
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (ctx_file_is_ours(file))
+		ctx = ctx_file_watch_only(file) && !stranger ? ERR_PTR(-EPERM) :
+							       ctx_get(file->private_data);
+	fput(file);
+	return ctx;
 }
 
 /**
@@ -210,16 +231,7 @@ static bool ctx_file_is_ours(const struct file *file)
  */
 struct ctx *ctx_parent_from_fd(int fd)
 {
-	struct ctx *ctx = ERR_PTR(-EINVAL);
-	struct file *file;
-
-	file = fget(fd);
-	if (!file)
-		return ERR_PTR(-EBADF);
-	if (ctx_file_is_ours(file))
-		ctx = ctx_file_watch_only(file) ? ERR_PTR(-EPERM) : ctx_get(file->private_data);
-	fput(file);
-	return ctx;
+	return ctx_get_from_fd(fd, false);
 }
 
 /**
@@ -233,16 +245,7 @@ struct ctx *ctx_parent_from_fd(int fd)
  */
 struct ctx *ctx_from_fd(int fd)
 {
-	struct ctx *ctx = ERR_PTR(-EINVAL);
-	struct file *file;
-
-	file = fget(fd);
-	if (!file)
-		return ERR_PTR(-EBADF);
-	if (ctx_file_is_ours(file))
-		ctx = ctx_get(file->private_data);
-	fput(file);
-	return ctx;
+	return ctx_get_from_fd(fd, true);
 }
 EXPORT_SYMBOL_GPL(ctx_from_fd);
 
@@ -264,15 +267,16 @@ EXPORT_SYMBOL_GPL(ctx_wait_queue);
 /**
  * ctx_open_fd - make a descriptor, but do not install it yet
  * @ctx: the context; the file takes over the caller's reference
+ * @fops: what the descriptor is to be
  * @mode: O_RDWR or O_RDONLY
- * @fd_flags: CTX_CLOEXEC, CTX_NONBLOCK, CTX_WATCH_ONLY
+ * @fd_flags: CTX_CLOEXEC, CTX_NONBLOCK
  * @filep: the file, to be given to fd_install()
  *
  * Return: the descriptor, or -EMFILE, -ENFILE or -ENOMEM with nothing changed
  */
-int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep)
+int ctx_open_fd(struct ctx *ctx, const struct file_operations *fops, int mode, u32 fd_flags,
+		struct file **filep)
 {
-	const struct file_operations *fops = &ctx_fops;
 	struct file *file;
 	int fd;
 
@@ -281,8 +285,6 @@ int ctx_open_fd(struct ctx *ctx, int mode, u32 fd_flags, struct file **filep)
 		return fd;
 	if (fd_flags & CTX_NONBLOCK)
 		mode |= O_NONBLOCK;
-	if (fd_flags & CTX_WATCH_ONLY)
-		fops = &ctx_watch_only_fops;
 	file = ctx_anon_open(fops, ctx, mode);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);

@@ -2,11 +2,29 @@
 /*
  * What a context is like now, to programs and to people.
  */
+#include <linux/cred.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/string_helpers.h>
 
 #include "ctx.h"
+
+/* Who made @ctx, as the caller's namespaces have it, and its further parents. */
+static void ctx_get_makers(struct ctx *ctx, struct ctx_info *info)
+{
+	unsigned int i;
+
+	info->uid = from_kuid_munged(current_user_ns(), ctx->uid);
+	info->maker = pid_nr_ns(ctx->maker, task_active_pid_ns(current));
+	if (!ctx->merge)
+		return;
+	info->nr_parents = ctx->merge->nr;
+	for (i = 0; i < info->nr_parents; i++)
+		info->parents[i] = ctx->merge->edges[i].parent->id;
+}
 
 /**
  * ctx_get_info - fill in what CTX_IOC_INFO gives
@@ -30,6 +48,7 @@ int ctx_get_info(struct ctx *ctx, struct ctx_info *info)
 	info->depth = ctx->depth;
 	if (ctx->name)
 		strscpy(info->name, ctx->name, sizeof(info->name));
+	ctx_get_makers(ctx, info);
 	ret = ctx_deadline_earliest(ctx, &deadline);
 	if (ret)
 		return ret;
@@ -73,6 +92,7 @@ static void ctx_show_text(struct seq_file *m, const char *key, const char *text,
 void ctx_show_info(struct seq_file *m, struct ctx *ctx)
 {
 	struct ctx_info info;
+	unsigned int i;
 
 	if (ctx_get_info(ctx, &info))
 		return;
@@ -88,4 +108,10 @@ void ctx_show_info(struct seq_file *m, struct ctx *ctx)
 	seq_printf(m, "ctx-flags:\t0x%x\n", info.flags);
 	ctx_show_text(m, "ctx-message", info.message, info.message_len);
 	seq_printf(m, "ctx-age:\t%u\n", ctx_seconds() - ctx->born);
+	seq_printf(m, "ctx-uid:\t%u\n", info.uid);
+	seq_printf(m, "ctx-maker:\t%d\n", info.maker);
+	seq_puts(m, "ctx-parents:");
+	for (i = 0; i < info.nr_parents; i++)
+		seq_printf(m, "%c%llu", i ? ' ' : '\t', info.parents[i]);
+	seq_putc(m, '\n');
 }

@@ -11,7 +11,7 @@
 
 #define CTX_FD_FLAGS		(CTX_CLOEXEC | CTX_NONBLOCK)
 #define CTX_CREATE_FLAGS	(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED | \
-				 CTX_CREATE_WITHOUT_CANCEL)
+				 CTX_CREATE_WITHOUT_CANCEL | CTX_CREATE_OWNED)
 
 /* As copy_struct_from_user(), where the caller's structure is not as large as ours. */
 static noinline int ctx_read_other_size(void *args, size_t ksize, void __user *argp, size_t size)
@@ -30,6 +30,7 @@ static __always_inline int ctx_read_args(void *args, size_t ksize, void __user *
 static bool ctx_create_args_valid(const struct ctx_create_args *args)
 {
 	return !(args->flags & ~CTX_CREATE_FLAGS) &&
+	       (~args->flags & (CTX_CREATE_DETACHED | CTX_CREATE_OWNED)) &&
 	       !(args->fd_flags & ~CTX_FD_FLAGS) &&
 	       !args->reserved &&
 	       memchr(args->name, '\0', sizeof(args->name));
@@ -65,7 +66,8 @@ static long ctx_ioctl_create(struct file *file, void __user *argp, size_t size)
 	if (!ret && when.at)
 		ret = ctx_clocks_prepare(ctx->user);
 	if (!ret)
-		ret = ctx_open_fd(ctx, O_RDWR, args.fd_flags, &new);
+		ret = ctx_open_fd(ctx, args.flags & CTX_CREATE_OWNED ? &ctx_owned_fops : &ctx_fops,
+				  O_RDWR, args.fd_flags, &new);
 	if (ret < 0) {
 		ctx_put(ctx);
 		return ret;
@@ -125,12 +127,26 @@ static long ctx_ioctl_cancel(struct file *file, void __user *argp, size_t size)
 	return 1;
 }
 
+/* Makes a descriptor, which takes over the caller's reference on @ctx, also where that fails. */
+static long ctx_install_fd(struct ctx *ctx, const struct file_operations *fops, int mode,
+			   u32 fd_flags)
+{
+	struct file *file;
+	int fd;
+
+	fd = ctx_open_fd(ctx, fops, mode, fd_flags, &file);
+	if (fd < 0)
+		ctx_put(ctx);
+	else
+		fd_install(fd, file);
+	return fd;
+}
+
 static long ctx_ioctl_watch(struct file *file, void __user *argp, size_t size)
 {
 	struct ctx *ctx = file->private_data;
-	struct file *new;
 	u32 fd_flags;
-	int fd, ret;
+	int ret;
 
 	ret = ctx_read_args(&fd_flags, sizeof(fd_flags), argp, size);
 	if (ret)
@@ -140,13 +156,9 @@ static long ctx_ioctl_watch(struct file *file, void __user *argp, size_t size)
 	if (ctx_file_watch_only(file) && !(fd_flags & CTX_WATCH_ONLY))
 		return -EPERM;
 
-	fd = ctx_open_fd(ctx_get(ctx), O_RDONLY, fd_flags, &new);
-	if (fd < 0) {
-		ctx_put(ctx);
-		return fd;
-	}
-	fd_install(fd, new);
-	return fd;
+	return ctx_install_fd(ctx_get(ctx),
+			      fd_flags & CTX_WATCH_ONLY ? &ctx_watch_only_fops : &ctx_fops,
+			      O_RDONLY, fd_flags);
 }
 
 static long ctx_ioctl_set_deadline(struct file *file, void __user *argp, size_t size)
@@ -195,6 +207,39 @@ static long ctx_ioctl_get_value(struct file *file, void __user *argp, size_t siz
 	return ctx_values_get(file->private_data, &value);
 }
 
+static long ctx_ioctl_open(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx_open_args args;
+	struct ctx *ctx;
+	int ret;
+
+	ret = ctx_read_args(&args, sizeof(args), argp, size);
+	if (ret)
+		return ret;
+	if ((args.flags & ~CTX_OPEN_CONTROL) || (args.fd_flags & ~CTX_FD_FLAGS))
+		return -EINVAL;
+	ctx = ctx_find(args.id);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	if (args.flags & CTX_OPEN_CONTROL)
+		return ctx_install_fd(ctx, &ctx_control_fops, O_RDWR, args.fd_flags);
+	return ctx_install_fd(ctx, &ctx_fops, O_RDONLY, args.fd_flags);
+}
+
+static long ctx_ioctl_list(struct file *file, void __user *argp, size_t size)
+{
+	struct ctx_list_args args;
+	int ret;
+
+	ret = ctx_read_args(&args, sizeof(args), argp, size);
+	if (ret)
+		return ret;
+	if (args.reserved)
+		return -EINVAL;
+	/* What is returned is an int to user space. */
+	return ctx_list(args.after, u64_to_user_ptr(args.ids), min_t(u32, args.nr, INT_MAX));
+}
+
 /* An ioctl whatever size of structure its caller knows. */
 #define CTX_IOC_ANY_SIZE(cmd)	((cmd) & ~IOCSIZE_MASK)
 
@@ -233,6 +278,18 @@ long ctx_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case CTX_IOC_ANY_SIZE(CTX_IOC_GET_VALUE):
 		if (CTX_HAS(struct ctx_value, reserved))
 			return ctx_ioctl_get_value(file, argp, size);
+		break;
+	case CTX_IOC_ANY_SIZE(CTX_IOC_OPEN):
+		if (file->f_op != &ctx_dev_fops)
+			return -ENOTTY;
+		if (CTX_HAS(struct ctx_open_args, fd_flags))
+			return ctx_ioctl_open(file, argp, size);
+		break;
+	case CTX_IOC_ANY_SIZE(CTX_IOC_LIST):
+		if (file->f_op != &ctx_dev_fops)
+			return -ENOTTY;
+		if (CTX_HAS(struct ctx_list_args, reserved))
+			return ctx_ioctl_list(file, argp, size);
 		break;
 	default:
 		return -ENOTTY;

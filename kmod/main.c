@@ -31,9 +31,12 @@ static int __init ctx_init(void)
 	ret = ctx_queue_init();
 	if (ret)
 		goto err_callback;
-	ret = ctx_tree_init();
+	ret = ctx_registry_init();
 	if (ret)
 		goto err_queue;
+	ret = ctx_tree_init();
+	if (ret)
+		goto err_registry;
 	ret = ctx_anon_init();
 	if (ret)
 		goto err_tree;
@@ -47,6 +50,8 @@ err_anon:
 err_tree:
 	ctx_tree_exit();
 	ctx_user_exit();
+err_registry:
+	ctx_registry_exit();
 err_queue:
 	ctx_queue_exit();
 err_callback:
@@ -69,6 +74,7 @@ static void __exit ctx_exit(void)
 	ctx_queue_drain();
 	ctx_tree_exit();
 	ctx_user_exit();
+	ctx_registry_exit();
 	ctx_queue_exit();
 	ctx_callback_exit();
 	ctx_deadlines_exit();

@@ -8,20 +8,40 @@
 #if !defined(_CTX_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _CTX_TRACE_H
 
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/string.h>
 #include <linux/tracepoint.h>
 
 #include "ctx.h"
 
 #ifndef _CTX_TRACE_NAME
 #define _CTX_TRACE_NAME
-/* A name comes from user space: it must not forge a line of the trace. */
-static inline void ctx_trace_name(char *to, const char *name)
+/* A text comes from user space: it must not forge a line of the trace. */
+static inline void ctx_trace_text(char *to, size_t size, const char *text, size_t len)
 {
 	size_t i;
 
-	for (i = 0; name && name[i]; i++)
-		to[i] = (u8)name[i] < ' ' || strchr("\"\\\177", name[i]) ? '?' : name[i];
-	memset(to + i, 0, CTX_NAME_LEN - i);
+	for (i = 0; i < len; i++)
+		to[i] = (u8)text[i] < ' ' || strchr("\"\\\177", text[i]) ? '?' : text[i];
+	memset(to + i, 0, size - i);
+}
+
+static inline void ctx_trace_name(char *to, const char *name)
+{
+	ctx_trace_text(to, CTX_NAME_LEN, name, name ? strlen(name) : 0);
+}
+
+static inline void ctx_trace_message(char *to, const struct ctx_message *message)
+{
+	ctx_trace_text(to, CTX_MESSAGE_MAX + 1, message ? message->text : NULL,
+		       message ? message->len : 0);
+}
+
+/* The process that cancels: none where that is a timer, or the kernel for somebody. */
+static inline pid_t ctx_trace_canceller(void)
+{
+	return in_task() && !(current->flags & PF_KTHREAD) ? task_tgid_nr(current) : 0;
 }
 #endif
 
@@ -56,18 +76,22 @@ TRACE_EVENT(ctx_cancel,
 		__field(u64, origin)
 		__field(u32, err)
 		__field(s32, cause)
+		__field(pid_t, canceller)
 		__array(char, name, CTX_NAME_LEN)
+		__array(char, message, CTX_MESSAGE_MAX + 1)
 	),
 	TP_fast_assign(
 		__entry->id = ctx->id;
 		__entry->origin = origin->id;
 		__entry->err = origin->err;
 		__entry->cause = origin->cause;
+		__entry->canceller = ctx_trace_canceller();
 		ctx_trace_name(__entry->name, ctx->name);
+		ctx_trace_message(__entry->message, origin->message);
 	),
-	TP_printk("id=%llu origin=%llu err=%u cause=%d name=\"%s\"",
+	TP_printk("id=%llu origin=%llu err=%u cause=%d canceller=%d name=\"%s\" message=\"%s\"",
 		  __entry->id, __entry->origin, __entry->err, __entry->cause,
-		  __entry->name)
+		  __entry->canceller, __entry->name, __entry->message)
 );
 
 /* After a walk: how many contexts it reached, and how many had someone to tell. */

@@ -7,6 +7,8 @@
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "ctx.h"
@@ -140,6 +142,25 @@ static void ctx_unset_user(struct ctx *ctx)
 		ctx_user_put(ctx->user);
 }
 
+/*
+ * Says who makes @ctx, which has its parent. A child of a context of the same process needs
+ * no reference: so that threads who make many do not count on one cache line.
+ */
+static void ctx_set_maker(struct ctx *ctx)
+{
+	ctx->uid = current_euid();
+	ctx->maker = task_tgid(current);
+	if (!ctx->parent || ctx->parent->maker != ctx->maker)
+		get_pid(ctx->maker);
+}
+
+/* Before @ctx lets go of its parents. */
+static void ctx_unset_maker(struct ctx *ctx)
+{
+	if (!ctx->parent || ctx->parent->maker != ctx->maker)
+		put_pid(ctx->maker);
+}
+
 static struct ctx *ctx_alloc_object(bool timed)
 {
 	struct ctx_timed *object;
@@ -194,8 +215,11 @@ struct ctx *ctx_alloc(struct ctx *parent, u32 flags, const char *name, bool time
 	ctx->born = ctx_seconds();
 	ctx->ways = 1;
 
+	ctx->parent = parent ? ctx_get(parent) : NULL;
+	/* The background is the kernel's own. */
+	if (likely(ctx->id))
+		ctx_set_maker(ctx);
 	if (parent) {
-		ctx->parent = ctx_get(parent);
 		ret = ctx_set_depth(ctx, parent);
 		if (ret) {
 			ctx_put(ctx);
@@ -267,6 +291,7 @@ void ctx_link(struct ctx *ctx, const struct ctx_when *when)
 		ctx_merge_link(ctx);
 	if (when->at && (!ctx->parent || ctx->merge || when->passed))
 		ctx_deadline_set(ctx, when);
+	ctx_register(ctx);
 }
 
 /**
@@ -306,6 +331,7 @@ EXPORT_SYMBOL_GPL(ctx_get);
 /* Takes @ctx, without references, from where it can be found. */
 static void ctx_retire(struct ctx *ctx)
 {
+	ctx_unregister(ctx);
 	/* Model: timer_stop, unlink_dead. Both before @ctx is freed. */
 	if (ctx->deadline)
 		ctx_deadline_free(ctx);
@@ -361,6 +387,7 @@ void ctx_free_dead(struct ctx *ctx, unsigned int few)
 		ctx = dead;
 		dead = ctx->next;
 		ctx_unset_user(ctx);
+		ctx_unset_maker(ctx);
 		for (i = 0; ctx->merge && i < ctx->merge->nr; i++)
 			if (ctx->merge->edges[i].holds)
 				ctx_let_go(ctx->merge->edges[i].parent, &dead);

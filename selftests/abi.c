@@ -14,7 +14,7 @@
 #define MAX_SIZE	((1 << _IOC_SIZEBITS) - 1)
 
 /* Above the calls that there are and those that there may be soon. */
-#define UNKNOWN_NR	64
+#define UNKNOWN_NR	8
 
 /*
  * @page ends at an address where nothing is, so that at_end() of it gives an
@@ -86,7 +86,7 @@ TEST_F(abi, structures_have_the_same_layout_everywhere)
 	EXPECT_EQ(8, offsetof(struct ctx_deadline_args, clockid));
 	EXPECT_EQ(12, offsetof(struct ctx_deadline_args, flags));
 
-	EXPECT_EQ(224, sizeof(struct ctx_info));
+	EXPECT_EQ(304, sizeof(struct ctx_info));
 	EXPECT_EQ(0, offsetof(struct ctx_info, id));
 	EXPECT_EQ(8, offsetof(struct ctx_info, parent_id));
 	EXPECT_EQ(16, offsetof(struct ctx_info, origin_id));
@@ -100,6 +100,22 @@ TEST_F(abi, structures_have_the_same_layout_everywhere)
 	EXPECT_EQ(60, offsetof(struct ctx_info, message_len));
 	EXPECT_EQ(64, offsetof(struct ctx_info, name));
 	EXPECT_EQ(96, offsetof(struct ctx_info, message));
+	EXPECT_EQ(224, offsetof(struct ctx_info, uid));
+	EXPECT_EQ(228, offsetof(struct ctx_info, maker));
+	EXPECT_EQ(232, offsetof(struct ctx_info, nr_parents));
+	EXPECT_EQ(236, offsetof(struct ctx_info, reserved));
+	EXPECT_EQ(240, offsetof(struct ctx_info, parents));
+
+	EXPECT_EQ(16, sizeof(struct ctx_open_args));
+	EXPECT_EQ(0, offsetof(struct ctx_open_args, id));
+	EXPECT_EQ(8, offsetof(struct ctx_open_args, flags));
+	EXPECT_EQ(12, offsetof(struct ctx_open_args, fd_flags));
+
+	EXPECT_EQ(24, sizeof(struct ctx_list_args));
+	EXPECT_EQ(0, offsetof(struct ctx_list_args, after));
+	EXPECT_EQ(8, offsetof(struct ctx_list_args, ids));
+	EXPECT_EQ(16, offsetof(struct ctx_list_args, nr));
+	EXPECT_EQ(20, offsetof(struct ctx_list_args, reserved));
 
 	EXPECT_EQ(16, sizeof(struct ctx_event));
 	EXPECT_EQ(0, offsetof(struct ctx_event, err));
@@ -113,13 +129,17 @@ TEST_F(abi, numbers_are_the_same_everywhere)
 	EXPECT_EQ(_IOW(0xC7, 1, char[16]), CTX_IOC_CANCEL);
 	EXPECT_EQ(_IOW(0xC7, 2, char[4]), CTX_IOC_WATCH);
 	EXPECT_EQ(_IOW(0xC7, 3, char[16]), CTX_IOC_SET_DEADLINE);
-	EXPECT_EQ(_IOR(0xC7, 4, char[224]), CTX_IOC_INFO);
+	EXPECT_EQ(_IOR(0xC7, 4, char[304]), CTX_IOC_INFO);
+	EXPECT_EQ(_IOW(0xC7, 6, char[16]), CTX_IOC_OPEN);
+	EXPECT_EQ(_IOW(0xC7, 7, char[24]), CTX_IOC_LIST);
 	EXPECT_EQ(1, CTX_CLOEXEC);
 	EXPECT_EQ(2, CTX_NONBLOCK);
 	EXPECT_EQ(4, CTX_WATCH_ONLY);
 	EXPECT_EQ(1, CTX_CREATE_TIMEOUT);
 	EXPECT_EQ(2, CTX_CREATE_DETACHED);
 	EXPECT_EQ(4, CTX_CREATE_WITHOUT_CANCEL);
+	EXPECT_EQ(8, CTX_CREATE_OWNED);
+	EXPECT_EQ(1, CTX_OPEN_CONTROL);
 	EXPECT_EQ(32, CTX_NAME_LEN);
 	EXPECT_EQ(128, CTX_MESSAGE_MAX);
 }
@@ -277,7 +297,7 @@ TEST_F(abi, unknown_bytes_that_are_not_zero_give_E2BIG)
 
 TEST_F(abi, info_fills_a_larger_structure_with_zeros)
 {
-	const size_t more[] = { 1, 8, 100, 4096, MAX_SIZE - 224 };
+	const size_t more[] = { 1, 8, 100, 4096, MAX_SIZE - sizeof(struct ctx_info) };
 	struct ctx_info info;
 	unsigned int i;
 	size_t size, j;
@@ -294,6 +314,19 @@ TEST_F(abi, info_fills_a_larger_structure_with_zeros)
 			ASSERT_EQ(0, at[j]);
 		EXPECT_EQ(0x5a, at[-1]);
 	}
+}
+
+/* What was there before the maker was told. */
+TEST_F(abi, info_fills_the_first_version_for_callers_that_know_no_more)
+{
+	const size_t first = offsetof(struct ctx_info, uid);
+	struct ctx_info info;
+	char *at = self->page + self->size - first;
+
+	ASSERT_EQ(0, ctx_info(self->fd, &info));
+	memset(self->page, 0x5a, self->size);
+	EXPECT_EQ(0, ioctl(self->fd, WITH_SIZE(CTX_IOC_INFO, first), at));
+	EXPECT_EQ(0, memcmp(&info, at, first));
 }
 
 /* What is refused. */
@@ -377,7 +410,7 @@ TEST_F(abi, unknown_flags_of_create_give_EINVAL)
 	for (bit = 0; bit < 32; bit++) {
 		args.flags = 1U << bit;
 		if (args.flags & (CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED |
-				  CTX_CREATE_WITHOUT_CANCEL))
+				  CTX_CREATE_WITHOUT_CANCEL | CTX_CREATE_OWNED))
 			continue;
 		check_refused(self->fd, EINVAL, ctx_create(self->fd, &args));
 	}

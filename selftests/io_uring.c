@@ -316,7 +316,7 @@ TEST_F(io_uring, the_end_of_a_process_with_requests_releases_its_contexts)
 	needs_io_uring(self);
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock));
 	in_child(pid) {
-		struct uring ring;
+		struct uring ring = {};
 		int fd = ctx_new(self->dev);
 
 		EXPECT_EQ(0, uring_open(&ring, 8));

@@ -36,7 +36,7 @@
 #define CTX_VALUE_MAX	4096	/* bytes of a value */
 #define CTX_PARENTS_MAX	8	/* further parents of one context */
 
-/* What a new descriptor is like: fd_flags of CTX_IOC_CREATE, CTX_IOC_WATCH. */
+/* What a new descriptor is like: fd_flags of CTX_IOC_CREATE, CTX_IOC_WATCH, CTX_IOC_OPEN. */
 #define CTX_CLOEXEC	0x1	/* closed on exec */
 #define CTX_NONBLOCK	0x2	/* read gives EAGAIN, does not wait */
 #define CTX_WATCH_ONLY	0x4	/* fit for strangers; CTX_IOC_WATCH alone */
@@ -45,13 +45,20 @@
 #define CTX_CREATE_TIMEOUT		0x1
 #define CTX_CREATE_DETACHED		0x2
 #define CTX_CREATE_WITHOUT_CANCEL	0x4
+#define CTX_CREATE_OWNED		0x8
+
+/* What a descriptor by id may do: flags of CTX_IOC_OPEN. */
+#define CTX_OPEN_CONTROL	0x1	/* cancel, and move the deadline */
 
 /**
  * struct ctx_create_args - argument of CTX_IOC_CREATE
  * @flags: CTX_CREATE_TIMEOUT: @deadline counts from now, and 0 is now;
  *	CTX_CREATE_DETACHED: the context outlives its last writable descriptor;
  *	CTX_CREATE_WITHOUT_CANCEL: it takes its parent's values, but neither its
- *	cancellation nor its deadline
+ *	cancellation nor its deadline;
+ *	CTX_CREATE_OWNED: it is the process's that makes it, and is cancelled with cause
+ *	EOWNERDEAD when that process closes a descriptor of it that is open read-write, by
+ *	close, dup2 or exec, or ends, whoever else holds one; not with CTX_CREATE_DETACHED
  * @fd_flags: CTX_CLOEXEC, CTX_NONBLOCK
  * @deadline: when to cancel the context, in nanoseconds of @clockid as the
  *	caller's time namespace counts them; 0 for never
@@ -152,6 +159,49 @@ struct ctx_value {
 };
 
 /**
+ * struct ctx_open_args - argument of CTX_IOC_OPEN
+ * @id: as in struct ctx_info
+ * @flags: CTX_OPEN_CONTROL: the descriptor may also cancel and move the deadline
+ * @fd_flags: CTX_CLOEXEC, CTX_NONBLOCK
+ *
+ * On /dev/ctx. The call returns a descriptor of the context, read-only as from
+ * CTX_IOC_WATCH, or with CTX_OPEN_CONTROL one that is read-write but not the owner's: its
+ * close cancels nothing.
+ *
+ * The caller must see the process that made the context, in its own pid namespace or in
+ * one below it, whether or not that has ended; and must have the context's @uid as its
+ * effective or real uid, or CAP_KILL in the user namespace of that process's pid namespace.
+ *
+ * Errors: ENOENT where there is no such context, or the caller does not see its maker;
+ * EPERM; EMFILE, ENFILE, ENOMEM.
+ */
+struct ctx_open_args {
+	__u64	id;
+	__u32	flags;
+	__u32	fd_flags;
+};
+
+/**
+ * struct ctx_list_args - argument of CTX_IOC_LIST
+ * @after: ids over this one are listed
+ * @ids: pointer to an array of @nr __u64
+ * @nr: ids that are written at most
+ * @reserved: 0
+ *
+ * On /dev/ctx. The call returns how many ids it has written, the lowest first, of the
+ * contexts that the caller could open. Others come and go meanwhile: what exists throughout is
+ * listed once. Whoever lists them all goes on after the last until there are less than @nr.
+ *
+ * Errors: ENOMEM; EINTR where the caller is being killed.
+ */
+struct ctx_list_args {
+	__u64	after;
+	__u64	ids;
+	__u32	nr;
+	__u32	reserved;
+};
+
+/**
  * struct ctx_info - result of CTX_IOC_INFO
  * @id: over 0 and never used twice while the module is loaded; 0 for /dev/ctx
  * @parent_id: 0 for a root
@@ -167,6 +217,12 @@ struct ctx_value {
  * @message_len: bytes at @message
  * @name: as it was created with
  * @message: of the cancellation; no NUL
+ * @uid: effective, of whoever made it, in the caller's user namespace
+ * @maker: the process that made it, in the caller's pid namespace; 0 where it is not visible
+ *	there. It may have ended.
+ * @nr_parents: further parents, at @parents
+ * @reserved: 0
+ * @parents: ids of the further parents
  *
  * Clock values are those of the caller's time namespace.
  */
@@ -184,6 +240,11 @@ struct ctx_info {
 	__u32	message_len;
 	char	name[CTX_NAME_LEN];
 	char	message[CTX_MESSAGE_MAX];
+	__u32	uid;
+	__s32	maker;
+	__u32	nr_parents;
+	__u32	reserved;
+	__u64	parents[CTX_PARENTS_MAX];
 };
 
 /**
@@ -239,5 +300,9 @@ struct ctx_status {
 #define CTX_IOC_INFO		_IOR(CTX_IOC_MAGIC, 4, struct ctx_info)
 /* Looks a value up; returns its length. */
 #define CTX_IOC_GET_VALUE	_IOW(CTX_IOC_MAGIC, 5, struct ctx_value)
+/* Opens a context by its id; on /dev/ctx. */
+#define CTX_IOC_OPEN		_IOW(CTX_IOC_MAGIC, 6, struct ctx_open_args)
+/* Lists the ids of contexts that the caller may open; on /dev/ctx. */
+#define CTX_IOC_LIST		_IOW(CTX_IOC_MAGIC, 7, struct ctx_list_args)
 
 #endif /* _UAPI_LINUX_CTX_H */
