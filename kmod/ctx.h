@@ -452,12 +452,52 @@ static inline bool ctx_list_empty(const struct hlist_head *list)
 }
 
 /* registry.c: contexts by id */
-int ctx_registry_init(void);
-void ctx_registry_exit(void);
-void ctx_register(struct ctx *ctx);
-void ctx_unregister(struct ctx *ctx);
+void ctx_registry_init(void);
 struct ctx *ctx_find(u64 id);
 long ctx_list(u64 after, u64 __user *ids, size_t nr);
+
+/* Lists of contexts, as a power of two */
+#define CTX_TABLE_BITS	15
+
+extern struct hlist_bl_head ctx_table[1 << CTX_TABLE_BITS];
+extern u64 ctx_table_multiplier;
+
+static inline struct hlist_bl_head *ctx_table_list(u64 id)
+{
+	return ctx_table + (id * ctx_table_multiplier >> (64 - CTX_TABLE_BITS));
+}
+
+/**
+ * ctx_register - let a context be found from now on
+ * @ctx: the caller has a reference
+ *
+ * Context: process
+ */
+static inline void ctx_register(struct ctx *ctx)
+{
+	struct hlist_bl_head *list = ctx_table_list(ctx->id);
+
+	hlist_bl_lock(list);
+	hlist_bl_add_head(&ctx->entry, list);
+	hlist_bl_unlock(list);
+}
+
+/**
+ * ctx_unregister - let a context be found no longer
+ * @ctx: without references; it may never have been registered
+ *
+ * Context: process
+ */
+static inline void ctx_unregister(struct ctx *ctx)
+{
+	struct hlist_bl_head *list = ctx_table_list(ctx->id);
+
+	if (hlist_bl_unhashed(&ctx->entry))
+		return;
+	hlist_bl_lock(list);
+	__hlist_bl_del(&ctx->entry);
+	hlist_bl_unlock(list);
+}
 
 /* cancel.c: being cancelled */
 struct ctx *ctx_origin(struct ctx *ctx);

@@ -38,7 +38,7 @@ static int ctx_release(struct inode *inode, struct file *file)
 		if (!(ctx->flags & CTX_CREATE_DETACHED) && refcount_read(&ctx->refs) > 1)
 			ctx_owner_died(ctx);
 	}
-	ctx_put(ctx);
+	ctx_drop(ctx);
 	return 0;
 }
 

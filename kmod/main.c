@@ -22,6 +22,7 @@ static int __init ctx_init(void)
 	int ret;
 
 	ctx_user_init();
+	ctx_registry_init();
 	ret = ctx_deadlines_init();
 	if (ret)
 		return ret;
@@ -31,12 +32,9 @@ static int __init ctx_init(void)
 	ret = ctx_queue_init();
 	if (ret)
 		goto err_callback;
-	ret = ctx_registry_init();
-	if (ret)
-		goto err_queue;
 	ret = ctx_tree_init();
 	if (ret)
-		goto err_registry;
+		goto err_queue;
 	ret = ctx_anon_init();
 	if (ret)
 		goto err_tree;
@@ -50,8 +48,6 @@ err_anon:
 err_tree:
 	ctx_tree_exit();
 	ctx_user_exit();
-err_registry:
-	ctx_registry_exit();
 err_queue:
 	ctx_queue_exit();
 err_callback:
@@ -74,7 +70,6 @@ static void __exit ctx_exit(void)
 	ctx_queue_drain();
 	ctx_tree_exit();
 	ctx_user_exit();
-	ctx_registry_exit();
 	ctx_queue_exit();
 	ctx_callback_exit();
 	ctx_deadlines_exit();

@@ -11,7 +11,6 @@
  * lock, where it is not the last that goes; the last ctx_put() takes the context off.
  */
 #include <linux/capability.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -24,71 +23,15 @@
 
 #include "ctx.h"
 
-/* Lists, as a power of two: about as many as the contexts that a user may have by default. */
-#define CTX_TABLE_BITS_MIN	8
-#define CTX_TABLE_BITS_MAX	16
-
 /* Ids that one pass over the table finds for CTX_IOC_LIST. */
 #define CTX_LIST_BATCH		((size_t)4096)
 
-static struct hlist_bl_head *ctx_table;
-static unsigned int ctx_table_bits;
-static u64 ctx_table_multiplier;
+struct hlist_bl_head ctx_table[1 << CTX_TABLE_BITS];
+u64 ctx_table_multiplier;
 
-/**
- * ctx_registry_init - make the table
- *
- * Return: 0 or -ENOMEM
- */
-int __init ctx_registry_init(void)
+void __init ctx_registry_init(void)
 {
-	ctx_table_bits = clamp(ilog2(totalram_pages() / 4 + 1), CTX_TABLE_BITS_MIN,
-			       CTX_TABLE_BITS_MAX);
 	ctx_table_multiplier = get_random_u64() | 1;
-	ctx_table = kvcalloc(1UL << ctx_table_bits, sizeof(*ctx_table), GFP_KERNEL);
-	return ctx_table ? 0 : -ENOMEM;
-}
-
-void ctx_registry_exit(void)
-{
-	kvfree(ctx_table);
-}
-
-static struct hlist_bl_head *ctx_registry_list(u64 id)
-{
-	return ctx_table + (id * ctx_table_multiplier >> (64 - ctx_table_bits));
-}
-
-/**
- * ctx_register - let a context be found from now on
- * @ctx: the caller has a reference
- *
- * Context: process
- */
-void ctx_register(struct ctx *ctx)
-{
-	struct hlist_bl_head *list = ctx_registry_list(ctx->id);
-
-	hlist_bl_lock(list);
-	hlist_bl_add_head(&ctx->entry, list);
-	hlist_bl_unlock(list);
-}
-
-/**
- * ctx_unregister - let a context be found no longer
- * @ctx: without references; it may never have been registered
- *
- * Context: process
- */
-void ctx_unregister(struct ctx *ctx)
-{
-	struct hlist_bl_head *list = ctx_registry_list(ctx->id);
-
-	if (hlist_bl_unhashed(&ctx->entry))
-		return;
-	hlist_bl_lock(list);
-	hlist_bl_del(&ctx->entry);
-	hlist_bl_unlock(list);
 }
 
 /* Whether the caller is in the pid namespace of the maker's process, or in one above it. */
@@ -111,7 +54,7 @@ static struct user_namespace *ctx_user_ns(const struct ctx *ctx)
 
 static struct ctx *ctx_lookup(u64 id)
 {
-	struct hlist_bl_head *list = ctx_registry_list(id);
+	struct hlist_bl_head *list = ctx_table_list(id);
 	struct ctx *ctx, *found = NULL;
 	struct hlist_bl_node *pos;
 
@@ -254,7 +197,7 @@ static int ctx_scan_table(struct ctx_scan *scan)
 
 	scan->nr = 0;
 	scan->below = U64_MAX;
-	for (list = ctx_table; list < ctx_table + (1UL << ctx_table_bits); list++) {
+	for (list = ctx_table; list < ctx_table + ARRAY_SIZE(ctx_table); list++) {
 		if (hlist_bl_empty(list))
 			continue;
 		from = NULL;

@@ -394,7 +394,8 @@ void ctx_free_dead(struct ctx *ctx, unsigned int few)
 		if (ctx->parent)
 			ctx_let_go(ctx->parent, &dead);
 		ctx_free(ctx);
-		cond_resched();
+		if (dead)
+			cond_resched();
 	}
 }
 
