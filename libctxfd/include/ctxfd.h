@@ -12,9 +12,11 @@
  *
  * - Failure is -1 with errno set, and has then changed nothing. Beside the
  *   errors that a function names, a descriptor that is not open gives EBADF and
- *   one that is no context ENOTTY. As the context, the -1 of a call that failed
- *   gives the error of ctxfd_background() where that fails: ENOENT or ENODEV
- *   where the module is not loaded.
+ *   one that is no context ENOTTY.
+ * - Given the -1 of a call that failed as its context, a function fails and leaves
+ *   errno as that call set it: calls can be nested, and the error of the innermost
+ *   shows. ENOENT or ENODEV, the module is not loaded. Where errno is 0, it gives
+ *   the error of ctxfd_background(), or EBADF where that works.
  * - Every descriptor that a function returns is close-on-exec and belongs to
  *   the caller, who closes it; ctxfd_background() alone is the library's.
  * - A time is a struct timespec with @tv_sec >= 0 and 0 <= @tv_nsec < 10^9, all
@@ -44,6 +46,24 @@ extern "C" {
 
 /* A C99 compiler that is held to the letter has <time.h> without it. */
 struct timespec;
+
+/* The version of this header, and the number that #if can compare. */
+#define CTXFD_VERSION_MAJOR	0
+#define CTXFD_VERSION_MINOR	4
+#define CTXFD_VERSION_PATCH	0
+#define CTXFD_VERSION_NUMBER(major, minor, patch) (((major) << 16) | ((minor) << 8) | (patch))
+#define CTXFD_VERSION \
+	CTXFD_VERSION_NUMBER(CTXFD_VERSION_MAJOR, CTXFD_VERSION_MINOR, CTXFD_VERSION_PATCH)
+
+/**
+ * ctxfd_version() - the version of the library that the program runs with
+ *
+ * That of the header is CTXFD_VERSION.
+ *
+ * Return: as CTXFD_VERSION, so that CTXFD_VERSION_NUMBER(0, 4, 0) or more has all
+ * that came with 0.4.
+ */
+unsigned int ctxfd_version(void);
 
 /**
  * ctxfd_background() - the context that is never cancelled

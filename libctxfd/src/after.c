@@ -110,6 +110,8 @@ struct ctxfd_after *ctxfd_after_func(int ctx, void (*fn)(void *), void *arg)
 {
 	struct ctxfd_after *after;
 
+	if (ctxfd_failed(ctx))
+		return NULL;
 	if (!fn) {
 		errno = EINVAL;
 		return NULL;

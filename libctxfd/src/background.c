@@ -54,12 +54,17 @@ bool ctxfd_is_the_kernels(int fd)
 	return !(stx.stx_mode & S_IFMT) || S_ISCHR(stx.stx_mode);
 }
 
+bool ctxfd_failed(int ctx)
+{
+	if (ctx >= 0)
+		return false;
+	/* Nobody has set it: the -1 was kept from elsewhere. */
+	if (!errno && ctxfd_background() >= 0)
+		errno = EBADF;
+	return true;
+}
+
 int ctxfd_ioctl(int fd, unsigned long request, const void *arg)
 {
-	if (fd == -1) {
-		if (ctxfd_background() >= 0)
-			errno = EBADF;
-		return -1;
-	}
-	return ioctl(fd, request, arg);
+	return ctxfd_failed(fd) ? -1 : ioctl(fd, request, arg);
 }

@@ -26,7 +26,7 @@ int ctxfd_set_deadline(int ctx, clockid_t clock, const struct timespec *deadline
 {
 	struct ctx_deadline_args args;
 
-	if (ctxfd_fill_deadline(clock, deadline, &args))
+	if (ctxfd_failed(ctx) || ctxfd_fill_deadline(clock, deadline, &args))
 		return -1;
 	return ctxfd_ioctl(ctx, CTX_IOC_SET_DEADLINE, &args);
 }
@@ -35,7 +35,7 @@ int ctxfd_set_timeout(int ctx, const struct timespec *timeout)
 {
 	struct ctx_deadline_args args;
 
-	if (ctxfd_fill_timeout(timeout, &args))
+	if (ctxfd_failed(ctx) || ctxfd_fill_timeout(timeout, &args))
 		return -1;
 	return ctxfd_ioctl(ctx, CTX_IOC_SET_DEADLINE, &args);
 }

@@ -75,6 +75,8 @@ int ctxfd_waitid(int ctx, idtype_t idtype, id_t id, siginfo_t *info, int options
 	};
 	int ret, err;
 
+	if (ctxfd_failed(ctx))
+		return -1;
 	/*
 	 * Opened before the first look: once that finds the child alive, this was
 	 * no other process that has got its number.

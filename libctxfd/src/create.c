@@ -9,6 +9,8 @@ int ctxfd_create(int parent, const struct ctx_create_args *args)
 {
 	struct ctx_create_args copy;
 
+	if (ctxfd_failed(parent))
+		return -1;
 	if (!args) {
 		errno = EFAULT;
 		return -1;
@@ -38,7 +40,7 @@ int ctxfd_with_timeout(int parent, const struct timespec *timeout)
 {
 	struct ctx_deadline_args until;
 
-	if (ctxfd_fill_timeout(timeout, &until))
+	if (ctxfd_failed(parent) || ctxfd_fill_timeout(timeout, &until))
 		return -1;
 	return create_until(parent, &until);
 }
@@ -47,7 +49,7 @@ int ctxfd_with_deadline(int parent, clockid_t clock, const struct timespec *dead
 {
 	struct ctx_deadline_args until;
 
-	if (ctxfd_fill_deadline(clock, deadline, &until))
+	if (ctxfd_failed(parent) || ctxfd_fill_deadline(clock, deadline, &until))
 		return -1;
 	return create_until(parent, &until);
 }
@@ -84,6 +86,9 @@ int ctxfd_merge(const int *parents, unsigned int n)
 		errno = EFAULT;
 		return -1;
 	}
+	for (unsigned int i = 0; i < n && i <= CTX_PARENTS_MAX; i++)
+		if (ctxfd_failed(parents[i]))
+			return -1;
 	return ctxfd_create(parents[0], &(struct ctx_create_args){
 		.parents = (__u64)(uintptr_t)(parents + 1),
 		.nr_parents = n - 1,

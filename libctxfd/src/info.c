@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Questions that are answered at once. */
 
+#include <stddef.h>
+
 #include "internal.h"
 
 int ctxfd_info(int ctx, struct ctx_info *info)
 {
 	return ctxfd_ioctl(ctx, CTX_IOC_INFO, info);
 }
+
+#ifdef CTXFD_SHARED
+/* For programs whose struct ctx_info ends before uid. */
+__attribute__((visibility("default"), used))
+int ctxfd_info_0_1(int ctx, void *info);
+
+int ctxfd_info_0_1(int ctx, void *info)
+{
+	const size_t size = offsetof(struct ctx_info, uid);
+
+	return ctxfd_ioctl(ctx, _IOC(_IOC_READ, CTX_IOC_MAGIC, _IOC_NR(CTX_IOC_INFO), size), info);
+}
+
+__asm__(".symver ctxfd_info, ctxfd_info@@@LIBCTXFD_0.4");
+__asm__(".symver ctxfd_info_0_1, ctxfd_info@LIBCTXFD_0.1");
+#endif
 
 /*
  * Poll and read would copy less, but take two system calls where the context

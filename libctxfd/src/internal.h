@@ -11,9 +11,12 @@
 #define NSEC_PER_SEC	1000000000L
 
 /*
- * As ioctl. Where @fd is the -1 of a ctxfd_background() that failed, it fails as
- * that did, so that a caller who asks only once learns what is wrong.
+ * Whether @ctx is the -1 of a call that failed, whose errno is left as it is, so that a
+ * caller who asks only once learns what is wrong. Comes before all else that may fail.
  */
+bool ctxfd_failed(int ctx);
+
+/* As ioctl, with ctxfd_failed() before. */
 int ctxfd_ioctl(int fd, unsigned long request, const void *arg);
 
 /*

@@ -187,7 +187,7 @@ static int choose_attempt(struct ctxfd_call *call)
 
 static ssize_t run(struct ctxfd_call *call)
 {
-	return choose_attempt(call) ? -1 : ctxfd_call_run(call);
+	return ctxfd_failed(call->ctx) || choose_attempt(call) ? -1 : ctxfd_call_run(call);
 }
 
 ssize_t ctxfd_read(int ctx, int fd, void *buf, size_t size)

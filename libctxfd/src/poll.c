@@ -51,7 +51,7 @@ int ctxfd_poll(int ctx, struct pollfd *fds, nfds_t n, const struct timespec *tim
 	struct ctxfd_limit limit;
 	int ready;
 
-	if (timeout && ctxfd_check_time(timeout))
+	if (ctxfd_failed(ctx) || (timeout && ctxfd_check_time(timeout)))
 		return -1;
 	limit = ctxfd_limit_after(timeout);
 	if (ctxfd_err(ctx) < 0)

@@ -54,6 +54,8 @@ ssize_t ctxfd_recv(int ctx, int sock, void *buf, size_t size, int flags)
 		.flags = flags,
 	};
 
+	if (ctxfd_failed(ctx))
+		return -1;
 	if (flags & MSG_WAITALL) {
 		errno = EINVAL;
 		return -1;
@@ -143,6 +145,8 @@ int ctxfd_accept(int ctx, int sock, struct sockaddr *addr, socklen_t *len)
 	};
 	int listens, flags;
 
+	if (ctxfd_failed(ctx))
+		return -1;
 	if (getsockopt(sock, SOL_SOCKET, SO_ACCEPTCONN, &listens,
 		       &(socklen_t){ sizeof(listens) }))
 		return -1;
@@ -275,6 +279,8 @@ int ctxfd_connect(int ctx, int sock, const struct sockaddr *addr, socklen_t len)
 		.len = &len,
 	};
 
+	if (ctxfd_failed(ctx))
+		return -1;
 	call.flags = fcntl(sock, F_GETFL);
 	if (call.flags < 0 || ctxfd_call_begin(&call))
 		return -1;

@@ -28,7 +28,7 @@ int ctxfd_wait(int ctx, const struct timespec *timeout)
 	struct ctxfd_limit limit;
 	int err;
 
-	if (timeout && ctxfd_check_time(timeout))
+	if (ctxfd_failed(ctx) || (timeout && ctxfd_check_time(timeout)))
 		return -1;
 	limit = ctxfd_limit_after(timeout);
 
