@@ -499,14 +499,16 @@ struct ctxfd_after;
  * @fn: the function, which is to return
  * @arg: its argument
  *
- * @fn is called once, on a thread of its own with all signals blocked, which
- * exists from here until the call has ended or ctxfd_after_stop(). It does not
- * keep the context from being cancelled when its last writable descriptor goes.
- * A child that is forked meanwhile has no such thread: there @fn never runs.
+ * @fn is called once, on the library's thread, which has all signals blocked. There
+ * is one for all such functions: they are called one after the other, and one that
+ * takes long, or waits for another, holds the others up. The thread exists while
+ * anything is to come. It does not keep the context from being cancelled when its last
+ * writable descriptor goes. A child that is forked meanwhile has no such thread: there
+ * @fn never runs.
  *
- * Return: what to give to ctxfd_after_stop(), once, or NULL with errno set:
- * EINVAL where @fn is NULL; EAGAIN where there can be no more threads; EMFILE,
- * ENFILE, ENOMEM.
+ * Return: what to give to ctxfd_after_stop() or ctxfd_after_abandon(), once, or NULL
+ * with errno set: EINVAL where @fn is NULL; EAGAIN where there can be no more threads;
+ * ENOSPC where the user may wait for no more by epoll(7); EMFILE, ENFILE, ENOMEM.
  */
 struct ctxfd_after *ctxfd_after_func(int ctx, void (*fn)(void *), void *arg);
 
@@ -514,15 +516,27 @@ struct ctxfd_after *ctxfd_after_func(int ctx, void (*fn)(void *), void *arg);
  * ctxfd_after_stop() - end what ctxfd_after_func() began
  * @after: what it returned, which is freed; NULL gives 0
  *
- * To be called once for each, whether the function ran or not. When it returns,
- * the thread is gone: where the function is running, the call waits for its end,
- * so that what it uses can be freed afterwards in any case. Called in the function
- * itself, it does not wait. It does not in a child that was forked meanwhile,
- * either, where it frees what the child has a copy of.
+ * To be called once for each, whether the function ran or not. Where the function is
+ * running, the call waits for its end, so that what it uses can be freed afterwards in
+ * any case. The last such call ends the thread, too. Called in this function or in
+ * another, on the thread that is, it does not wait: two functions that stop each other
+ * get a 1 in the first to run, and the second never does. It does not wait in a child
+ * that was forked meanwhile, either, where it frees what the child has a copy of.
  *
  * Return: 1 where the function did not run and never will, 0 where it did.
  */
 int ctxfd_after_stop(struct ctxfd_after *after);
+
+/**
+ * ctxfd_after_abandon() - as ctxfd_after_stop(), but never wait
+ * @after: as there, instead of there
+ *
+ * Where the function is running, it goes on behind the caller, and what it uses must
+ * stay. For who holds a lock that the function takes, say.
+ *
+ * Return: as ctxfd_after_stop(); 0 also where the function is running yet.
+ */
+int ctxfd_after_abandon(struct ctxfd_after *after);
 
 /**
  * ctxfd_send_fd() - hand a context to another process

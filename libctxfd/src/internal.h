@@ -25,6 +25,12 @@ int ctxfd_ioctl(int fd, unsigned long request, const void *arg);
  */
 bool ctxfd_is_the_kernels(int fd);
 
+/*
+ * A number that no ancestor of this process has, by which a child knows what it only has
+ * copies of; 0 where there is no memory.
+ */
+unsigned long ctxfd_process(void);
+
 /* 0, or -1 with EINVAL. */
 int ctxfd_check_time(const struct timespec *ts);
 
