@@ -59,6 +59,19 @@ static inline bool under_valgrind(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
+/*
+ * ThreadSanitizer forbids a child threads where the parent has had some, and the lock of
+ * AddressSanitizer's memory may stay locked there.
+ */
+static inline bool knows_no_fork_of_threads(void)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	return true;
+#else
+	return false;
+#endif
+}
+
 /* How many descriptors there can be; valgrind lets nobody move the hard limit. */
 static inline int limit_descriptors(rlim_t number)
 {

@@ -29,6 +29,32 @@ static inline int nr_threads(void)
 	(condition);							\
 })
 
+static inline bool is_gone(pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
+	return access(path, F_OK);
+}
+
+static inline void *tell_tid(void *tid)
+{
+	*(pid_t *)tid = gettid();
+	return NULL;
+}
+
+/* Once there has been another: a checker may have one of its own from then on. */
+static inline int nr_threads_at_rest(void)
+{
+	pthread_t thread;
+	pid_t tid;
+
+	if (pthread_create(&thread, NULL, tell_tid, &tid) || pthread_join(thread, NULL) ||
+	    !becomes(is_gone(tid)))
+		return -1;
+	return nr_threads();
+}
+
 /* read and write, which ThreadSanitizer knows, not what glibc makes of them. */
 static inline int put_event(int fd)
 {
@@ -71,7 +97,7 @@ static inline void run(void *arg)
 		take_event(note->go);
 	if (note->stops)
 		note->stopped = ctxfd_after_stop(note->after);
-	note->ends++;
+	__atomic_add_fetch(&note->ends, 1, __ATOMIC_RELEASE);
 	put_event(note->begun);
 }
 

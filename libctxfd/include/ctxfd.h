@@ -30,6 +30,8 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -95,6 +97,83 @@ int ctxfd_background(void);
  * may have no more contexts; EMFILE, ENFILE, ENOMEM.
  */
 int ctxfd_create(int parent, const struct ctx_create_args *args);
+
+/* A value to create a context with. */
+struct ctxfd_pair {
+	const char *key;	/* 1 to CTX_KEY_MAX bytes */
+	const void *data;	/* may be NULL where @size is 0 */
+	size_t size;		/* at most CTX_VALUE_MAX */
+};
+
+/* What a context can have. All zero stands for a plain child; more may come at the end. */
+struct ctxfd_create_opts {
+	const char *name;			/* for people, under CTX_NAME_LEN bytes; or NULL */
+	const struct timespec *timeout;		/* as ctxfd_with_timeout(), or NULL */
+	const struct timespec *deadline;	/* as ctxfd_with_deadline(), or NULL */
+	clockid_t clock;			/* of @deadline */
+	unsigned int flags;			/* CTX_CREATE_*, but for _TIMEOUT */
+	const struct ctxfd_pair *values;
+	const int *parents;			/* contexts: further parents */
+	unsigned int nr_values;			/* at most CTX_VALUES_MAX */
+	unsigned int nr_parents;		/* at most CTX_PARENTS_MAX */
+};
+
+/**
+ * ctxfd_create_opts_sized() - ctxfd_create_opts() for who has no inline functions
+ * @parent: as there
+ * @opts: as there
+ * @size: of the structure, as the caller knows it
+ *
+ * Return: as ctxfd_create_opts(); E2BIG where @opts has something that this library
+ * does not know, EINVAL where @size is smaller than it was in libctxfd 0.4.
+ */
+int ctxfd_create_opts_sized(int parent, const struct ctxfd_create_opts *opts, size_t size);
+
+/**
+ * ctxfd_create_opts() - a new context, with name, time, values and parents
+ * @parent: a context, writable or not, or the background
+ * @opts: what it has; NULL for nothing
+ *
+ * With CTX_CREATE_OWNED among the flags, it ends with this process, whoever inherited a
+ * descriptor of it.
+ *
+ * Return: as ctxfd_create(); EINVAL also for a longer name, for both timeout and
+ * deadline, and for flags that the module does not know.
+ */
+static inline int ctxfd_create_opts(int parent, const struct ctxfd_create_opts *opts)
+{
+	return ctxfd_create_opts_sized(parent, opts, sizeof(*opts));
+}
+
+/**
+ * ctxfd_open() - a descriptor of the context that has an id
+ * @id: of struct ctx_info, unique since the module was loaded
+ * @flags: CTX_OPEN_CONTROL for one that can cancel and move the deadline, too; 0 for a
+ *	read-only one as from ctxfd_watch()
+ *
+ * For who lost the descriptor, or never had it. Its close releases nothing. The caller
+ * must see the process that made the context in its pid namespace or in one below, and
+ * must have that one's uid, or CAP_KILL there.
+ *
+ * Return: the descriptor, or -1: ENOENT where there is none that the caller could see;
+ * EPERM where it is another user's; EINVAL for other flags; ENOTTY where the module
+ * knows no such call; EMFILE, ENFILE, ENOMEM; or as ctxfd_background().
+ */
+int ctxfd_open(uint64_t id, unsigned int flags);
+
+/**
+ * ctxfd_list() - the ids of the contexts that the caller could open
+ * @after: only ids over this one; 0 for all
+ * @ids: takes them, the lowest first
+ * @n: how many fit there
+ *
+ * Who wants all goes on after the last one until there are less than @n. Contexts come
+ * and go meanwhile; those that exist throughout are all there, once.
+ *
+ * Return: how many there are in @ids, or -1: EFAULT; ENOTTY where the module knows no
+ * such call; ENOMEM; or as ctxfd_background().
+ */
+ssize_t ctxfd_list(uint64_t after, uint64_t *ids, size_t n);
 
 /**
  * ctxfd_with_cancel() - a child without a deadline of its own
@@ -257,6 +336,21 @@ int ctxfd_err(int ctx);
  * Return: 0, or -1: EFAULT.
  */
 int ctxfd_info(int ctx, struct ctx_info *info);
+
+/**
+ * ctxfd_describe() - say in one line why a context ended, or that it is alive
+ * @info: from ctxfd_info()
+ * @buf: takes the line, with a NUL and without a newline; may be NULL where @size is 0
+ * @size: bytes at @buf
+ *
+ * For people, in English. Control characters of a message become octal escapes. Such as:
+ * "alive, 1.2 s left", "timed out", "its owner ended",
+ * "cancelled: Connection reset by peer (client hung up) by context 17".
+ *
+ * Return: the length of the whole line without the NUL, which is cut where that is not
+ * under @size; or -1 with EFAULT.
+ */
+int ctxfd_describe(const struct ctx_info *info, char *buf, size_t size);
 
 /**
  * ctxfd_deadline() - when the context will be cancelled at the latest

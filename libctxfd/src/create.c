@@ -54,14 +54,19 @@ int ctxfd_with_deadline(int parent, clockid_t clock, const struct timespec *dead
 	return create_until(parent, &until);
 }
 
-int ctxfd_with_value(int parent, const char *key, const void *data, size_t size)
+struct ctx_value ctxfd_to_value(const char *key, const void *data, size_t size)
 {
-	/* What the field cannot hold is as bad as the first size that is refused. */
-	struct ctx_value value = {
+	return (struct ctx_value){
 		.key = (__u64)(uintptr_t)key,
 		.data = (__u64)(uintptr_t)data,
+		/* What the field cannot hold is as bad as the first size that is refused. */
 		.size = size > CTX_VALUE_MAX ? CTX_VALUE_MAX + 1 : (__u32)size,
 	};
+}
+
+int ctxfd_with_value(int parent, const char *key, const void *data, size_t size)
+{
+	struct ctx_value value = ctxfd_to_value(key, data, size);
 
 	return ctxfd_create(parent, &(struct ctx_create_args){
 		.nr_values = 1,

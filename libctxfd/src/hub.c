@@ -305,6 +305,13 @@ int ctxfd_hub_add(struct ctxfd_item *item)
 	return ret;
 }
 
+/* Nobody will come to join it. */
+static void detach_ended(struct ctxfd_hub *hub)
+{
+	hub->ended = false;
+	pthread_detach(hub->thread);
+}
+
 /* The thread goes with the last item, unless it is busy with another. */
 static void wait_for_thread(struct ctxfd_hub *hub)
 {
@@ -332,6 +339,8 @@ static int stop_locked(struct ctxfd_hub *hub, struct ctxfd_item *item, bool wait
 		item->release(item);
 	if (wait)
 		wait_for_thread(hub);
+	else if (hub->ended && !hub->items && !hub->joiners)
+		detach_ended(hub);
 	return stopped;
 }
 

@@ -31,8 +31,18 @@ bool ctxfd_is_the_kernels(int fd);
  */
 unsigned long ctxfd_process(void);
 
+/*
+ * Copies options of the caller's @size, which may be older or newer than ours: what is
+ * missing is zero, NULL is all zero. 0, or -1 with E2BIG where it has what we do not
+ * know, or EINVAL where @size is under that of the first version.
+ */
+int ctxfd_copy_opts(void *ours, size_t our_size, size_t first, const void *opts, size_t size);
+
 /* 0, or -1 with EINVAL. */
 int ctxfd_check_time(const struct timespec *ts);
+
+/* A value as the kernel takes it. */
+struct ctx_value ctxfd_to_value(const char *key, const void *data, size_t size);
 
 /* The two ways to say until when; both fill in what the ioctls share. */
 int ctxfd_fill_timeout(const struct timespec *timeout, struct ctx_deadline_args *args);
