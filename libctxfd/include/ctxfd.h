@@ -633,6 +633,47 @@ int ctxfd_after_stop(struct ctxfd_after *after);
 int ctxfd_after_abandon(struct ctxfd_after *after);
 
 /**
+ * ctxfd_cancel_on() - cancel a context once a descriptor is ready
+ * @ctx: a writable descriptor, which stays open until ctxfd_after_stop()
+ * @fd: what to wait for: a socket, a pipe, a pidfd, an eventfd, another context
+ * @events: of poll(2), such as POLLIN, or POLLRDHUP for a client that hangs up; POLLHUP
+ *	and POLLERR count in any case
+ *
+ * The library's thread waits, see ctxfd_after_func(). The context is cancelled with
+ * ECONNRESET where a socket hung up, EPIPE where a pipe did, ESRCH for the end of a
+ * pidfd's process, ECANCELED otherwise, and a message that says so. Nothing is read
+ * from @fd. The library has a duplicate of it until the stop: a socket that is closed
+ * before that stays connected. It has none of @ctx, so that the release is as ever; once
+ * that is closed, nothing is cancelled.
+ *
+ * Return: what to give to ctxfd_after_stop() or ctxfd_after_abandon(), which return 1
+ * where nothing came; or NULL with errno set: EBADF where @ctx is read-only; EINVAL for
+ * other events; EPERM for an @fd that has none, as a regular file; as
+ * ctxfd_after_func().
+ */
+struct ctxfd_after *ctxfd_cancel_on(int ctx, int fd, short events);
+
+/**
+ * ctxfd_cancel_on_signal() - cancel a context when a signal comes
+ * @ctx: a writable descriptor, which stays open until ctxfd_after_stop()
+ * @sig: the signal; 0 for SIGINT and SIGTERM
+ *
+ * The context is cancelled with cause EINTR and the name of the signal, in a signal
+ * handler, which restarts the call that it interrupts. The handler that the program had
+ * is not called until ctxfd_after_stop(), which puts it back, unless another has taken
+ * its place. Until then further signals do nothing: to let a second Ctrl-C end the
+ * program, stop once the first has come. A signal that is ignored stays so. In a child
+ * that is forked meanwhile the signal does what it did before, and it does after exec.
+ *
+ * A signal has one context: what else is to end with it is made below that.
+ *
+ * Return: what to give to ctxfd_after_stop(), which returns 1 where no signal came; or
+ * NULL with errno set: EBADF where @ctx is read-only; EBUSY where the signal has a
+ * context; EINVAL for a signal that cannot be caught; ENOMEM.
+ */
+struct ctxfd_after *ctxfd_cancel_on_signal(int ctx, int sig);
+
+/**
  * ctxfd_send_fd() - hand a context to another process
  * @sock: a connected Unix socket, of any type
  * @ctx: the context; where the other is only to wait, what ctxfd_watch() gave, and
