@@ -673,6 +673,140 @@ struct ctxfd_after *ctxfd_cancel_on(int ctx, int fd, short events);
  */
 struct ctxfd_after *ctxfd_cancel_on_signal(int ctx, int sig);
 
+/* How a program is started. All zero is as the caller is; more may come at the end. */
+struct ctxfd_spawn_opts {
+	char *const *env;	/* its environment, beside CTX_FD; NULL for the caller's */
+	const char *dir;	/* where it starts; NULL for the caller's directory */
+	const int *fds;		/* three, its input, output and errors; -1 is /dev/null */
+	int sig;		/* what it gets with the cancellation; 0 is SIGTERM */
+	unsigned int flags;	/* 0 */
+};
+
+/**
+ * ctxfd_spawn_sized() - ctxfd_spawn() for who has no inline functions
+ * @ctx: as there
+ * @argv: as there
+ * @opts: as there
+ * @size: of the structure, as the caller knows it
+ *
+ * Return: as ctxfd_spawn(); E2BIG and EINVAL as ctxfd_create_opts_sized().
+ */
+int ctxfd_spawn_sized(int ctx, char *const argv[], const struct ctxfd_spawn_opts *opts,
+		      size_t size);
+
+/**
+ * ctxfd_spawn() - start a program under a context
+ * @ctx: a context, writable or not, or the background
+ * @argv: its arguments; the first is its name, looked for in PATH
+ * @opts: how; NULL for as the caller is
+ *
+ * The program finds its context by ctxfd_from_env(), as descriptor 3, read-only. Of the
+ * caller's descriptors it has the first three and no other. It blocks no signal, and ignores
+ * none but SIGHUP, SIGINT and SIGQUIT where the caller does. Once the context is
+ * cancelled, it gets a signal, from the thread of ctxfd_after_func(); a child that is
+ * forked meanwhile sends none, nor does the caller once it has ended.
+ *
+ * It is a child of the caller, who waits for it with waitid(2) or ctxfd_waitid() and
+ * P_PIDFD, and closes the descriptor. Nobody else is to wait for it, as by wait(2).
+ *
+ * Return: a pidfd, or -1: the context's error where it is cancelled; an errno of
+ * execve(2), in particular ENOENT and EACCES; EFAULT where @argv has nothing; EINVAL for
+ * a bad signal or flag; ECHILD where the caller ignores SIGCHLD; as ctxfd_after_func().
+ */
+static inline int ctxfd_spawn(int ctx, char *const argv[], const struct ctxfd_spawn_opts *opts)
+{
+	return ctxfd_spawn_sized(ctx, argv, opts, sizeof(*opts));
+}
+
+/* Threads and processes that are one piece of work. */
+struct ctxfd_group;
+
+/**
+ * ctxfd_group_new() - begin a group
+ * @parent: a context, writable or not, or the background
+ * @limit: how many may run at a time; 0 for no limit
+ *
+ * The group has a context of its own below @parent.
+ *
+ * Return: the group, to be given to ctxfd_group_free(), or NULL with errno set, as
+ * ctxfd_with_cancel().
+ */
+struct ctxfd_group *ctxfd_group_new(int parent, unsigned int limit);
+
+/**
+ * ctxfd_group_ctx() - the context of a group
+ * @group: the group
+ *
+ * Return: a writable descriptor, which is the group's: not to be closed.
+ */
+int ctxfd_group_ctx(const struct ctxfd_group *group);
+
+/**
+ * ctxfd_group_go() - have a thread call a function
+ * @group: the group
+ * @fn: the function, which gets the group's context and @arg, and returns 0, or -1 with
+ *	errno set where it failed
+ * @arg: its argument
+ *
+ * Where as many run as may, it waits until one has ended. The first in the group that
+ * fails cancels its context, with its errno as the cause; a function that ends its thread
+ * has failed.
+ *
+ * Return: 0 where it runs, or -1: the context's error where that is cancelled; EINVAL
+ * where @fn is NULL; EAGAIN where there can be no more threads; ENOMEM; EPERM in a child
+ * that was forked since ctxfd_group_new().
+ */
+int ctxfd_group_go(struct ctxfd_group *group, int (*fn)(int ctx, void *arg), void *arg);
+
+/**
+ * ctxfd_group_spawn_sized() - ctxfd_group_spawn() for who has no inline functions
+ * @group: as there
+ * @argv: as there
+ * @opts: as there
+ * @size: of the structure, as the caller knows it
+ *
+ * Return: as ctxfd_group_spawn(); E2BIG and EINVAL as ctxfd_create_opts_sized().
+ */
+int ctxfd_group_spawn_sized(struct ctxfd_group *group, char *const argv[],
+			    const struct ctxfd_spawn_opts *opts, size_t size);
+
+/**
+ * ctxfd_group_spawn() - start a program in a group
+ * @group: the group
+ * @argv: as for ctxfd_spawn()
+ * @opts: as for ctxfd_spawn()
+ *
+ * The group waits for it. One that does not exit with 0 has failed; the cause is
+ * ECANCELED then, and the message tells its name and status.
+ *
+ * Return: 0 where it runs, or -1 as ctxfd_group_go() and ctxfd_spawn().
+ */
+static inline int ctxfd_group_spawn(struct ctxfd_group *group, char *const argv[],
+				    const struct ctxfd_spawn_opts *opts)
+{
+	return ctxfd_group_spawn_sized(group, argv, opts, sizeof(*opts));
+}
+
+/**
+ * ctxfd_group_wait() - wait until all in the group have ended
+ * @group: the group, which can be used again afterwards
+ *
+ * The cancellation does not end the wait: what runs is to end with it. Not for a
+ * function of ctxfd_after_func(), on the thread of which the ends of processes are noticed.
+ *
+ * Return: 0 where none has failed, or -1 with the errno of the first that has.
+ */
+int ctxfd_group_wait(struct ctxfd_group *group);
+
+/**
+ * ctxfd_group_free() - end a group
+ * @group: the group; NULL is nothing to do
+ *
+ * Cancels what runs, waits for it, and frees all. In a child that was forked since
+ * ctxfd_group_new() it only frees the copy.
+ */
+void ctxfd_group_free(struct ctxfd_group *group);
+
 /**
  * ctxfd_send_fd() - hand a context to another process
  * @sock: a connected Unix socket, of any type
