@@ -45,7 +45,7 @@ install_files = \
 	fill:packaging/libctxfd.pc.in:$(pkgconfigdir)/libctxfd.pc \
 	$(call files,644,libctxfd/include/ctxfd.h,$(includedir)) \
 	$(call files,644,uapi/linux/ctx.h,$(includedir)/linux) \
-	$(call man,1 3 4)
+	$(call man,1 3 4 7)
 
 system_files = \
 	644:packaging/udev.rules:$(udevdir)/rules.d/70-ctx.rules \

@@ -73,7 +73,7 @@ static struct func *new_func(int ctx, void (*fn)(void *), void *arg)
 	return func;
 }
 
-struct ctxfd_after *ctxfd_after_func(int ctx, void (*fn)(void *), void *arg)
+static struct ctxfd_after *begin(int ctx, void (*fn)(void *), void *arg)
 {
 	struct func *func;
 	int err;
@@ -95,6 +95,15 @@ struct ctxfd_after *ctxfd_after_func(int ctx, void (*fn)(void *), void *arg)
 	free(func);
 	errno = err;
 	return NULL;
+}
+
+struct ctxfd_after *ctxfd_after_func(int ctx, void (*fn)(void *), void *arg)
+{
+	int state = ctxfd_hold_cancel();
+	struct ctxfd_after *after = begin(ctx, fn, arg);
+
+	ctxfd_release_cancel(state);
+	return after;
 }
 
 int ctxfd_after_stop(struct ctxfd_after *after)

@@ -59,8 +59,13 @@ bool ctxfd_failed(int ctx)
 	if (ctx >= 0)
 		return false;
 	/* Nobody has set it: the -1 was kept from elsewhere. */
-	if (!errno && ctxfd_background() >= 0)
-		errno = EBADF;
+	if (!errno) {
+		int state = ctxfd_hold_cancel();
+
+		if (ctxfd_background() >= 0)
+			errno = EBADF;
+		ctxfd_release_cancel(state);
+	}
 	return true;
 }
 

@@ -82,7 +82,7 @@ static enum kind kind_of(int fd)
 	return KIND_OTHER;
 }
 
-struct ctxfd_after *ctxfd_cancel_on(int ctx, int fd, short events)
+static struct ctxfd_after *begin(int ctx, int fd, short events)
 {
 	struct ctxfd_control control;
 	struct trigger *trigger;
@@ -120,4 +120,13 @@ fail:
 	close(copy);
 	errno = err;
 	return NULL;
+}
+
+struct ctxfd_after *ctxfd_cancel_on(int ctx, int fd, short events)
+{
+	int state = ctxfd_hold_cancel();
+	struct ctxfd_after *after = begin(ctx, fd, events);
+
+	ctxfd_release_cancel(state);
+	return after;
 }

@@ -40,7 +40,7 @@ static bool is_ours(const struct ctxfd_group *group)
 	return group->process == ctxfd_process();
 }
 
-struct ctxfd_group *ctxfd_group_new(int parent, unsigned int limit)
+static struct ctxfd_group *new_group(int parent, unsigned int limit)
 {
 	struct ctxfd_group *group;
 	int err;
@@ -76,6 +76,15 @@ fail:
 	free(group);
 	errno = err;
 	return NULL;
+}
+
+struct ctxfd_group *ctxfd_group_new(int parent, unsigned int limit)
+{
+	int state = ctxfd_hold_cancel();
+	struct ctxfd_group *group = new_group(parent, limit);
+
+	ctxfd_release_cancel(state);
+	return group;
 }
 
 int ctxfd_group_ctx(const struct ctxfd_group *group)
@@ -185,7 +194,7 @@ static void *thread_main(void *arg)
 		member->err = 0;
 	else if (errno > 0)
 		member->err = errno;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	ctxfd_hold_cancel();
 	pthread_cleanup_pop(1);
 	return NULL;
 }
@@ -293,7 +302,7 @@ int ctxfd_group_wait(struct ctxfd_group *group)
 		errno = EPERM;
 		return -1;
 	}
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	state = ctxfd_hold_cancel();
 	pthread_mutex_lock(&group->lock);
 	while (group->running)
 		pthread_cond_wait(&group->idle, &group->lock);
@@ -304,7 +313,7 @@ int ctxfd_group_wait(struct ctxfd_group *group)
 	pthread_mutex_unlock(&group->lock);
 	if (ended)
 		pthread_join(thread, NULL);
-	pthread_setcancelstate(state, NULL);
+	ctxfd_release_cancel(state);
 	if (!cause)
 		return 0;
 	errno = cause;
@@ -313,10 +322,11 @@ int ctxfd_group_wait(struct ctxfd_group *group)
 
 void ctxfd_group_free(struct ctxfd_group *group)
 {
-	int err = errno;
+	int err = errno, state;
 
 	if (!group)
 		return;
+	state = ctxfd_hold_cancel();
 	if (is_ours(group)) {
 		ctxfd_cancel(group->ctx);
 		ctxfd_group_wait(group);
@@ -327,5 +337,6 @@ void ctxfd_group_free(struct ctxfd_group *group)
 	if (group->slots >= 0)
 		close(group->slots);
 	free(group);
+	ctxfd_release_cancel(state);
 	errno = err;
 }

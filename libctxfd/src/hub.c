@@ -100,15 +100,10 @@ static struct ctxfd_hub *get_hub(void)
 	return seen;
 }
 
-/*
- * No thread is to be cancelled with the lock, or halfway: all that is left to the
- * cancellation points in here.
- */
 static int lock_hub(struct ctxfd_hub *hub)
 {
-	int state;
+	int state = ctxfd_hold_cancel();
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&hub->lock);
 	return state;
 }
@@ -116,7 +111,7 @@ static int lock_hub(struct ctxfd_hub *hub)
 static void unlock_hub(struct ctxfd_hub *hub, int state)
 {
 	pthread_mutex_unlock(&hub->lock);
-	pthread_setcancelstate(state, NULL);
+	ctxfd_release_cancel(state);
 }
 
 /* From here on it can run no more. */
@@ -212,7 +207,7 @@ static void *thread_main(void *arg)
 	struct epoll_event event;
 	struct pollfd pfd;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	ctxfd_hold_cancel();
 	pthread_setname_np(pthread_self(), "ctxfd");
 	my_hub = hub;
 	pthread_mutex_lock(&hub->lock);
@@ -360,7 +355,9 @@ int ctxfd_hub_stop(struct ctxfd_item *item, bool wait)
 	int stopped, state, err = errno;
 
 	if (!is_ours(hub)) {
+		state = ctxfd_hold_cancel();
 		stopped = drop_parents(item);
+		ctxfd_release_cancel(state);
 	} else {
 		state = lock_hub(hub);
 		stopped = stop_locked(hub, item, wait);

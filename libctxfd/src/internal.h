@@ -3,6 +3,7 @@
 #ifndef CTXFD_INTERNAL_H
 #define CTXFD_INTERNAL_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <linux/io_uring.h>
 
@@ -37,6 +38,23 @@ unsigned long ctxfd_process(void);
  * know, or EINVAL where @size is under that of the first version.
  */
 int ctxfd_copy_opts(void *ours, size_t our_size, size_t first, const void *opts, size_t size);
+
+/*
+ * Between the two the thread is not cancelled: for calls that would lose descriptors,
+ * processes or a lock.
+ */
+static inline int ctxfd_hold_cancel(void)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+static inline void ctxfd_release_cancel(int state)
+{
+	pthread_setcancelstate(state, &state);
+}
 
 /* 0, or -1 with EINVAL. */
 int ctxfd_check_time(const struct timespec *ts);

@@ -319,8 +319,8 @@ static int check_args(int ctx, char *const argv[], const struct ctxfd_spawn_opts
 	return -1;
 }
 
-int ctxfd_spawn_then(int ctx, char *const argv[], const struct ctxfd_spawn_opts *theirs,
-		     size_t size, const struct ctxfd_spawn_end *end)
+static int spawn(int ctx, char *const argv[], const struct ctxfd_spawn_opts *theirs,
+		 size_t size, const struct ctxfd_spawn_end *end)
 {
 	struct ctxfd_spawn_opts opts;
 	struct process *process;
@@ -344,6 +344,16 @@ int ctxfd_spawn_then(int ctx, char *const argv[], const struct ctxfd_spawn_opts 
 		undo(pid);
 		drop_process(process);
 	}
+	return pidfd;
+}
+
+int ctxfd_spawn_then(int ctx, char *const argv[], const struct ctxfd_spawn_opts *opts,
+		     size_t size, const struct ctxfd_spawn_end *end)
+{
+	int state = ctxfd_hold_cancel();
+	int pidfd = spawn(ctx, argv, opts, size, end);
+
+	ctxfd_release_cancel(state);
 	return pidfd;
 }
 
