@@ -43,6 +43,12 @@ static int wait_for_end(int ctx, void *arg)
 	return ctxfd_sleep(ctx, NULL);
 }
 
+static int end_in_peace(int ctx, void *arg)
+{
+	(void)arg;
+	return ctxfd_wait(ctx, LONG) == 1 ? 0 : -1;
+}
+
 static int wait_for_event(int ctx, void *arg)
 {
 	__u64 value;
@@ -246,7 +252,7 @@ TEST_F(group, the_cancellation_ends_the_wait_for_one_to_end)
 	struct caller caller = { call_go, .buf = group };
 
 	ASSERT_NE(NULL, group);
-	EXPECT_EQ(0, ctxfd_group_spawn(group, role("work"), NULL));
+	EXPECT_EQ(0, ctxfd_group_go(group, end_in_peace, NULL));
 	ASSERT_EQ(0, caller_start(&caller));
 	EXPECT_EQ(0, ctxfd_cancel(self->ctx));
 	check_failed(&caller, ECANCELED);
