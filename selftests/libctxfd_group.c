@@ -32,7 +32,7 @@ static int succeed(int ctx, void *arg)
 static int fail_with(int ctx, void *arg)
 {
 	(void)ctx;
-	errno = *(int *)arg;
+	errno = (int)(intptr_t)arg;
 	return -1;
 }
 
@@ -77,7 +77,7 @@ TEST_F(group, first_failure_ends_the_others_and_is_the_cause)
 
 	EXPECT_EQ(0, ctxfd_group_go(self->group, wait_for_end, NULL));
 	EXPECT_EQ(0, ctxfd_group_go(self->group, wait_for_end, NULL));
-	EXPECT_EQ(0, ctxfd_group_go(self->group, fail_with, &(int){ EDOM }));
+	EXPECT_EQ(0, ctxfd_group_go(self->group, fail_with, (void *)EDOM));
 	check_errno(EDOM, ctxfd_group_wait(self->group));
 	EXPECT_EQ(0, ctxfd_info(ctxfd_group_ctx(self->group), &info));
 	EXPECT_EQ(ECANCELED, info.err);
@@ -162,7 +162,7 @@ TEST_F(group, a_process_that_is_killed_has_failed)
 TEST_F(group, a_thread_that_fails_ends_processes)
 {
 	EXPECT_EQ(0, ctxfd_group_spawn(self->group, role("sleep"), NULL));
-	EXPECT_EQ(0, ctxfd_group_go(self->group, fail_with, &(int){ ENOSPC }));
+	EXPECT_EQ(0, ctxfd_group_go(self->group, fail_with, (void *)ENOSPC));
 	check_errno(ENOSPC, ctxfd_group_wait(self->group));
 	ctxfd_group_free(self->group);
 }
