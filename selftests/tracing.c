@@ -116,10 +116,11 @@ TEST_F(tracing, each_event_describes_its_fields)
 {
 	static const struct {
 		const char *event;
-		const char *fields[6];
+		const char *fields[8];
 	} events[] = {
 		{ "ctx_create", { "id", "parent", "flags", "depth", "name[" } },
-		{ "ctx_cancel", { "id", "origin", "err", "cause", "name[" } },
+		{ "ctx_cancel", { "id", "origin", "err", "cause", "canceller", "name[",
+				  "message[" } },
 		{ "ctx_wake", { "id", "origin", "reached", "woken", "ns" } },
 		{ "ctx_release", { "id", "flags", "name[" } },
 	};
@@ -199,9 +200,11 @@ TEST_F(tracing, cancel_tells_why_and_in_which_process)
 	needs_tracefs(self);
 	root = ctx_new_named(self->dev, "the root");
 	in_child(pid)
-		EXPECT_EQ(0, ctx_cancel(root, 77, NULL));
+		EXPECT_EQ(0, ctx_cancel(root, 77, "tired \" of\nit"));
 	check_child(pid);
 	line = one_event(self, "ctx_cancel", ctx_id(root));
+	EXPECT_EQ(pid, field(line, "canceller"));
+	EXPECT_NE(NULL, strstr(line, "message=\"tired ? of?it\""));
 	EXPECT_EQ((long long)ctx_id(root), field(line, "origin"));
 	EXPECT_EQ(ECANCELED, field(line, "err"));
 	EXPECT_EQ(77, field(line, "cause"));
@@ -222,6 +225,8 @@ TEST_F(tracing, cancel_tells_of_a_deadline)
 	check_becomes_cancelled(root, ETIMEDOUT, ETIMEDOUT, ctx_id(root));
 	line = one_event(self, "ctx_cancel", ctx_id(root));
 	EXPECT_EQ(ETIMEDOUT, field(line, "err"));
+	EXPECT_EQ(0, field(line, "canceller"));
+	EXPECT_NE(NULL, strstr(line, "message=\"\""));
 	EXPECT_EQ(ETIMEDOUT, field(line, "cause"));
 	close(root);
 }
