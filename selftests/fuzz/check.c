@@ -147,6 +147,23 @@ static int check_cancellation(struct run *run, unsigned int i, const struct ctx_
 	return check_cancelled_at(run, i, origin, info->cancelled_at);
 }
 
+static int check_parents(struct run *run, unsigned int i, const struct context *c,
+			 const struct ctx_info *info)
+{
+	unsigned int n;
+
+	if (info->nr_parents != c->nr_parents)
+		return failed(run, i, "INFO has %u further parents, not %u", info->nr_parents,
+			      c->nr_parents);
+	for (n = 0; n < c->nr_parents; n++)
+		if (check_id(run, i, c->parents[n], info->parents[n]))
+			return -1;
+	for (; n < CTX_PARENTS_MAX; n++)
+		if (info->parents[n])
+			return failed(run, i, "INFO has something after the further parents");
+	return info->reserved ? failed(run, i, "INFO has a reserved field set") : 0;
+}
+
 static int check_info(struct run *run, unsigned int i, const struct ctx_info *info)
 {
 	const struct look *look = &run->look[i];
@@ -154,6 +171,7 @@ static int check_info(struct run *run, unsigned int i, const struct ctx_info *in
 
 	if (check_id(run, i, look->context, info->id) ||
 	    check_id(run, i, c->parent, info->parent_id) ||
+	    check_parents(run, i, c, info) ||
 	    check_cancellation(run, i, info) || check_deadline(run, i, info->deadline))
 		return -1;
 	if (info->flags != c->flags)

@@ -160,7 +160,22 @@ void put_description(struct model *m, int description)
 	model_cancel(m, d->context, ECANCELED, EOWNERDEAD, NULL, 0);
 }
 
-void close_fd(struct model *m, int fd)
+/* What the process that made it closes is the end of an owned context, whoever else holds it. */
+void flush_fd(struct model *m, int fd)
+{
+	int description = description_of_fd(m, fd);
+	const struct context *c;
+
+	if (description == NOBODY || !m->descriptions[description].writable)
+		return;
+	c = &m->contexts[m->descriptions[description].context];
+	if (c->flags & CTX_CREATE_OWNED && c->maker == m->processes[m->self].id)
+		model_cancel(m, m->descriptions[description].context, ECANCELED, EOWNERDEAD,
+			     NULL, 0);
+}
+
+/* The descriptor goes, and what it was of with the last of them. */
+void drop_fd(struct model *m, int fd)
 {
 	struct table *table = table_of(m, m->self);
 	int slot, description = description_of_fd(m, fd);
@@ -172,6 +187,12 @@ void close_fd(struct model *m, int fd)
 			table->slots[slot] = NOBODY;
 	table->fds[fd] = NOBODY;
 	put_description(m, description);
+}
+
+void close_fd(struct model *m, int fd)
+{
+	flush_fd(m, fd);
+	drop_fd(m, fd);
 }
 
 /* A new descriptor takes the place of what its slot held. */
@@ -314,6 +335,7 @@ void model_init(struct model *m, int background_fd)
 	for (i = 0; i < WAITERS; i++)
 		m->waiters[i].description = NOBODY;
 	m->processes[0].exists = true;
+	m->processes[0].id = NOBODY;
 	m->processes[0].table = 0;
 	first->users = 1;
 	first->rings = 0;

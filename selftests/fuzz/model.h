@@ -38,6 +38,7 @@ struct instant {
  * @nr_parents: further parents
  * @parents: likewise
  * @flags: CTX_CREATE_*
+ * @maker: the process that made it, by its id
  * @depth: 0 for a root
  * @name: as it was created with
  * @nr_values: how many
@@ -58,6 +59,7 @@ struct context {
 	unsigned int		nr_parents;
 	int			parents[CTX_PARENTS_MAX];
 	uint32_t		flags;
+	int			maker;
 	uint32_t		depth;
 	char			name[CTX_NAME_LEN];
 	unsigned int		nr_values;
@@ -120,6 +122,7 @@ struct table {
 /**
  * struct process - a process
  * @exists: whether there is one
+ * @id: no other process has it
  * @table: its descriptors
  * @blocked: the description on which it waits; NOBODY
  * @holds: the wait keeps that, whatever becomes of the descriptor
@@ -128,6 +131,7 @@ struct table {
  */
 struct process {
 	bool		exists;
+	int		id;
 	unsigned int	table;
 	int		blocked;
 	bool		holds;

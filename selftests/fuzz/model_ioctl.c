@@ -9,6 +9,10 @@
 
 #include "model_step.h"
 
+#define CREATE_FLAGS	(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED | CTX_CREATE_WITHOUT_CANCEL | \
+			 CTX_CREATE_OWNED)
+#define NOT_TOGETHER	(CTX_CREATE_DETACHED | CTX_CREATE_OWNED)
+#define NO_ID		((uint64_t)1 << 32)	/* more than there will be, or over */
 #define WAYS_MAX	1024	/* up from a context */
 #define EDGES_MAX	16	/* in a row */
 
@@ -280,8 +284,9 @@ static void step_create(struct model *m, const struct op *op, struct expect *exp
 		return;
 	*c = (struct context) {
 		.parent = above ? above : NOBODY, .flags = args.flags, .origin = NOBODY,
+		.maker = m->processes[m->self].id,
 	};
-	if (args.flags & ~(CTX_CREATE_TIMEOUT | CTX_CREATE_DETACHED | CTX_CREATE_WITHOUT_CANCEL) ||
+	if (args.flags & ~CREATE_FLAGS || !(~args.flags & NOT_TOGETHER) ||
 	    args.fd_flags & ~(CTX_CLOEXEC | CTX_NONBLOCK) || args.reserved ||
 	    !memchr(args.name, 0, sizeof(args.name)))
 		may_fail(expect, EINVAL);
@@ -436,6 +441,41 @@ static void step_info(const struct model *m, const struct op *op, struct expect 
 	expect->out_len = size;
 }
 
+/*
+ * Ids are the kernel's affair, and other programs have contexts, too: so what is asked for by
+ * one that there may be is left to the tests of that.
+ */
+static void step_open(const struct op *op, struct expect *expect)
+{
+	struct ctx_open_args args;
+
+	if (!get_args(op, &args, sizeof(args), expect))
+		return;
+	if (args.flags & ~CTX_OPEN_CONTROL || args.fd_flags & ~(CTX_CLOEXEC | CTX_NONBLOCK))
+		may_fail(expect, EINVAL);
+	else if (!args.id || args.id >= NO_ID)
+		may_fail(expect, ENOENT);
+	else
+		expect->skipped = true;
+}
+
+static void step_list(const struct op *op, struct expect *expect)
+{
+	struct ctx_list_args args;
+
+	if (!get_args(op, &args, sizeof(args), expect))
+		return;
+	if (args.reserved)
+		may_fail(expect, EINVAL);
+	else
+		expect->skipped = args.nr && args.after < NO_ID;
+}
+
+static bool is_by_id(uint32_t cmd)
+{
+	return ANY_SIZE(cmd) == ANY_SIZE(CTX_IOC_OPEN) || ANY_SIZE(cmd) == ANY_SIZE(CTX_IOC_LIST);
+}
+
 /* Bytes of each structure in the first version of the ABI: nobody knows fewer. */
 static size_t first_size(uint32_t cmd)
 {
@@ -444,12 +484,14 @@ static size_t first_size(uint32_t cmd)
 		return 80;
 	case ANY_SIZE(CTX_IOC_CANCEL):
 	case ANY_SIZE(CTX_IOC_SET_DEADLINE):
+	case ANY_SIZE(CTX_IOC_OPEN):
 		return 16;
 	case ANY_SIZE(CTX_IOC_WATCH):
 		return 4;
 	case ANY_SIZE(CTX_IOC_INFO):
 		return 224;
 	case ANY_SIZE(CTX_IOC_GET_VALUE):
+	case ANY_SIZE(CTX_IOC_LIST):
 		return 24;
 	default:
 		return 0;
@@ -458,6 +500,11 @@ static size_t first_size(uint32_t cmd)
 
 void step_ioctl(struct model *m, const struct op *op, struct expect *expect)
 {
+	/* The device's own description is the first. */
+	if (is_by_id(op->cmd) && description_of_slot(m, op->slot)) {
+		may_fail(expect, ENOTTY);
+		return;
+	}
 	if (_IOC_SIZE(op->cmd) < first_size(op->cmd)) {
 		may_fail(expect, EINVAL);
 		return;
@@ -480,6 +527,12 @@ void step_ioctl(struct model *m, const struct op *op, struct expect *expect)
 		break;
 	case ANY_SIZE(CTX_IOC_INFO):
 		step_info(m, op, expect);
+		break;
+	case ANY_SIZE(CTX_IOC_OPEN):
+		step_open(op, expect);
+		break;
+	case ANY_SIZE(CTX_IOC_LIST):
+		step_list(op, expect);
 		break;
 	default:
 		may_fail(expect, ENOTTY);

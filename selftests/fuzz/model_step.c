@@ -176,6 +176,7 @@ static void step_fork(struct model *m, const struct op *op, struct expect *expec
 	if (expect->skipped)
 		return;
 	m->processes[op->index] = m->processes[m->self];
+	m->processes[op->index].id = m->now;
 	if (op->cmd == SHARES)
 		table_of(m, m->self)->users++;
 	else
@@ -191,9 +192,12 @@ static void close_many(struct model *m, bool all)
 {
 	int fd;
 
+	for (fd = 0; fd < FDS_MAX; fd++)
+		if (all || table_of(m, m->self)->cloexec[fd])
+			flush_fd(m, fd);
 	for (fd = FDS_MAX - 1; fd >= 0; fd--)
 		if (all || table_of(m, m->self)->cloexec[fd])
-			close_fd(m, fd);
+			drop_fd(m, fd);
 }
 
 static uint64_t ring_bit(int op)

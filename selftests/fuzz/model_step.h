@@ -17,6 +17,8 @@ int lowest_free_fd(const struct model *m);
 bool is_owner(const struct model *m, int description);
 int open_description(struct model *m, int context, bool writable, uint32_t fd_flags);
 void put_description(struct model *m, int description);
+void flush_fd(struct model *m, int fd);
+void drop_fd(struct model *m, int fd);
 void close_fd(struct model *m, int fd);
 void install(struct model *m, int slot, int description, bool cloexec,
 	     struct expect *expect);

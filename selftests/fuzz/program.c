@@ -238,6 +238,8 @@ static void make_create(struct op *op, struct rnd *rnd)
 	args->clockid = any_clock(rnd);
 	if (rnd_one_in(rnd, 4))
 		args->flags |= CTX_CREATE_DETACHED;
+	else if (rnd_one_in(rnd, 4))
+		args->flags |= CTX_CREATE_OWNED;
 	if (rnd_one_in(rnd, 6))
 		args->flags |= CTX_CREATE_WITHOUT_CANCEL;
 	if (rnd_one_in(rnd, 6)) {
