@@ -90,6 +90,8 @@ TEST_F(cancel_on, a_process_that_ends)
 		_exit(0);
 	}
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0 && under_valgrind())
+		SKIP(return, "valgrind does not know pidfd_open()");
 	ASSERT_LE(0, pidfd);
 	after = ctxfd_cancel_on(self->ctx, pidfd, POLLIN);
 	ASSERT_NE(NULL, after);
@@ -98,6 +100,39 @@ TEST_F(cancel_on, a_process_that_ends)
 	EXPECT_EQ(0, ctxfd_after_stop(after));
 	/* It is the caller's to wait for. */
 	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+/* Whose close would be its end. */
+TEST_F(cancel_on, the_stop_does_not_end_a_context_that_is_owned)
+{
+	struct ctxfd_create_opts opts = { .flags = CTX_CREATE_OWNED };
+	int ctx = ctxfd_create_opts(self->ctx, &opts), event = eventfd(0, 0);
+	struct ctxfd_after *after;
+
+	if (ctx < 0 && errno == EINVAL)
+		SKIP(return, "the module knows no CTX_CREATE_OWNED");
+	after = ctxfd_cancel_on(ctx, event, POLLIN);
+	ASSERT_NE(NULL, after);
+	EXPECT_EQ(1, ctxfd_after_stop(after));
+	check_alive(ctx);
+	after = ctxfd_cancel_on(ctx, event, POLLIN);
+	ASSERT_NE(NULL, after);
+	ASSERT_EQ(0, put_event(event));
+	EXPECT_EQ(1, ctxfd_wait(ctx, LONG));
+	EXPECT_EQ(0, ctxfd_after_stop(after));
+}
+
+TEST_F(cancel_on, a_context_by_its_id)
+{
+	int ctx = ctxfd_open(ctx_id(self->ctx), CTX_OPEN_CONTROL);
+	struct ctxfd_after *after;
+
+	if (ctx < 0 && errno == ENOTTY)
+		SKIP(return, "the module knows no CTX_IOC_OPEN");
+	after = ctxfd_cancel_on(ctx, eventfd(1, 0), POLLIN);
+	ASSERT_NE(NULL, after);
+	check_ends(ECANCELED, "is ready");
+	EXPECT_EQ(0, ctxfd_after_stop(after));
 }
 
 TEST_F(cancel_on, another_context)

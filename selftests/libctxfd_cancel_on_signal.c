@@ -241,6 +241,7 @@ TEST_F(on_signal, in_a_child_the_programs_handler_is_called)
 	}
 	check_child(pid);
 	check_alive(self->ctx);
+	EXPECT_EQ(1, ctxfd_after_stop(after));
 }
 
 TEST_F(on_signal, a_child_can_have_its_own_and_gets_back_what_was_before)

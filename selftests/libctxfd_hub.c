@@ -255,6 +255,21 @@ TEST_F(hub, stop_is_no_cancellation_point)
 	EXPECT_EQ(self->fds, ctx_nr_fds());
 }
 
+/* As some daemons do. */
+TEST_F(hub, a_program_that_closes_what_it_did_not_open_can_stop_and_is_told)
+{
+	int first = dup(0);
+
+	close(first);
+	ASSERT_NE(NULL, begin(self->ctx, &self->first));
+	/* That of the context, and those of the thread. */
+	for (int fd = first; fd < first + 3; fd++)
+		ASSERT_EQ(0, close(fd));
+	EXPECT_EQ(1, ctxfd_after_stop(self->first.after));
+	check_null(EBADF, ctxfd_after_func(self->ctx, run, &self->second));
+	EXPECT_EQ(0, self->first.runs);
+}
+
 /* Children */
 
 static int use_in_child(int ctx, struct note *note)

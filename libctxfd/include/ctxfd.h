@@ -598,7 +598,8 @@ struct ctxfd_after;
  * takes long, or waits for another, holds the others up. The thread exists while
  * anything is to come. It does not keep the context from being cancelled when its last
  * writable descriptor goes. A child that is forked meanwhile has no such thread: there
- * @fn never runs.
+ * @fn never runs. A program that closes descriptors that it did not open, as some daemons
+ * do, does so before: else none is called any more.
  *
  * Return: what to give to ctxfd_after_stop() or ctxfd_after_abandon(), once, or NULL
  * with errno set: EINVAL where @fn is NULL; EAGAIN where there can be no more threads;

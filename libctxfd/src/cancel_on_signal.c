@@ -26,7 +26,7 @@ enum { TAKEN, ARMED, FIRED, STATES = 4 };
 static struct slot {
 	/* STATES times the process that has taken it, and a state; or 0. */
 	atomic_ulong word;
-	_Atomic uint32_t inside;	/* whose handlers look at it, and how many: see enter() */
+	atomic_uint inside;		/* whose handlers look at it, and how many: see enter() */
 	/* All that follows is as it was when ARMED was set. */
 	struct ctxfd_control control;
 	struct ctx_cancel_args args;
@@ -45,19 +45,19 @@ struct registration {
  * A child may be forked while another thread is in the handler, which never leaves it
  * there. So the count has half of the process's number in front: with another's, it is 0.
  */
-static uint32_t mark_of(unsigned long process)
+static unsigned int mark_of(unsigned long process)
 {
-	return (uint32_t)process << 16;
+	return (unsigned int)process << 16;
 }
 
-static uint32_t count_of(uint32_t inside, uint32_t mark)
+static unsigned int count_of(unsigned int inside, unsigned int mark)
 {
 	return (inside ^ mark) & 0xffff0000 ? 0 : inside & 0xffff;
 }
 
-static void enter(struct slot *slot, uint32_t mark)
+static void enter(struct slot *slot, unsigned int mark)
 {
-	uint32_t seen = atomic_load(&slot->inside);
+	unsigned int seen = atomic_load(&slot->inside);
 
 	while (!atomic_compare_exchange_weak(&slot->inside, &seen,
 					     mark | (count_of(seen, mark) + 1)))
@@ -145,7 +145,7 @@ static int take(int sig, const struct ctxfd_control *control, unsigned long proc
 static bool give_back(int sig, unsigned long process)
 {
 	struct slot *slot = &slots[sig];
-	uint32_t mark = mark_of(process);
+	unsigned int mark = mark_of(process);
 	unsigned long word = atomic_load(&slot->word);
 	struct sigaction now;
 
@@ -163,14 +163,21 @@ static bool give_back(int sig, unsigned long process)
 	return word % STATES == ARMED;
 }
 
+static bool give_back_all(const struct registration *registration)
+{
+	bool none = true;
+
+	for (int i = 0; i < registration->n; i++)
+		none &= give_back(registration->signals[i], registration->process);
+	return none;
+}
+
 static int stop(struct ctxfd_after *after, bool wait)
 {
 	struct registration *registration = (struct registration *)after;
-	bool none = true;
+	bool none = give_back_all(registration);
 
 	(void)wait;
-	for (int i = 0; i < registration->n; i++)
-		none &= give_back(registration->signals[i], registration->process);
 	free(registration);
 	return none;
 }
@@ -191,7 +198,7 @@ static int take_all(struct registration *registration, const struct ctxfd_contro
 
 struct ctxfd_after *ctxfd_cancel_on_signal(int ctx, int sig)
 {
-	const int both[] = { SIGINT, SIGTERM };
+	static const int both[] = { SIGINT, SIGTERM };
 	struct registration *registration;
 	struct ctxfd_control control;
 	int err;
@@ -211,7 +218,8 @@ struct ctxfd_after *ctxfd_cancel_on_signal(int ctx, int sig)
 	else if (!take_all(registration, &control, sig ? &sig : both, sig ? 1 : 2))
 		return &registration->after;
 	err = errno;
-	stop(&registration->after, true);
+	give_back_all(registration);
+	free(registration);
 	errno = err;
 	return NULL;
 }

@@ -66,20 +66,20 @@ static int fill_parents(const struct ctxfd_create_opts *opts, struct ctx_create_
 	return 0;
 }
 
-int ctxfd_create_opts_sized(int parent, const struct ctxfd_create_opts *theirs, size_t size)
+int ctxfd_create_opts_sized(int parent, const struct ctxfd_create_opts *opts, size_t size)
 {
 	struct ctx_value values[CTX_VALUES_MAX];
-	struct ctxfd_create_opts opts;
+	struct ctxfd_create_opts ours;
 	struct ctx_create_args args = {};
 
 	if (ctxfd_failed(parent) ||
-	    ctxfd_copy_opts(&opts, sizeof(opts), FIRST_SIZE, theirs, size))
+	    ctxfd_copy_opts(&ours, sizeof(ours), FIRST_SIZE, opts, size))
 		return -1;
-	if (opts.flags & CTX_CREATE_TIMEOUT)
+	if (ours.flags & CTX_CREATE_TIMEOUT)
 		return bad();
-	args.flags = opts.flags;
-	if (fill_parents(&opts, &args) || fill_until(&opts, &args) || fill_name(&opts, &args) ||
-	    fill_values(&opts, &args, values))
+	args.flags = ours.flags;
+	if (fill_parents(&ours, &args) || fill_until(&ours, &args) || fill_name(&ours, &args) ||
+	    fill_values(&ours, &args, values))
 		return -1;
 	return ctxfd_create(parent, &args);
 }

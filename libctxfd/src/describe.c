@@ -2,7 +2,6 @@
 /* A context's state in one line. */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,20 +14,23 @@ struct line {
 	size_t length;
 };
 
-__attribute__((format(printf, 2, 3)))
-static void add(struct line *line, const char *format, ...)
+static size_t room(const struct line *line)
 {
-	bool fits = line->length < line->size;
-	va_list args;
-	int n;
+	return line->length < line->size ? line->size - line->length : 0;
+}
 
-	va_start(args, format);
-	n = vsnprintf(fits ? line->buf + line->length : NULL,
-		      fits ? line->size - line->length : 0, format, args);
-	va_end(args);
+static char *at_end(const struct line *line)
+{
+	return room(line) ? line->buf + line->length : NULL;
+}
+
+static void count(struct line *line, int n)
+{
 	if (n > 0)
 		line->length += (size_t)n;
 }
+
+#define add(line, ...) count((line), snprintf(at_end(line), room(line), __VA_ARGS__))
 
 /* Whether the bytes at @at end a line, or order a terminal about: C0, DEL and, in UTF-8, C1. */
 static size_t control_bytes(const unsigned char *at, const unsigned char *end)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "internal.h"
-#include "spawn.h"
+#include "programs.h"
 
 struct ctxfd_group {
 	unsigned long process;	/* whose it is; a child has a copy, and nothing that runs */

@@ -32,6 +32,7 @@ struct ctxfd_hub {
 	int wake;		/* eventfd in the set: look again whether to end */
 	bool alive;		/* the thread */
 	bool ended;		/* the thread, and nobody has joined it */
+	bool lost;		/* the program has closed the set: nobody can wake the thread */
 	pthread_t thread;
 	unsigned int armed;	/* items that are waited for */
 	unsigned int items;	/* that are not stopped yet */
@@ -40,7 +41,7 @@ struct ctxfd_hub {
 };
 
 /* Replaced by a child, once: its parent's by its own. */
-static _Atomic(struct ctxfd_hub *) the_hub;
+static struct ctxfd_hub *_Atomic the_hub;
 
 /* That this thread is the thread of. */
 static _Thread_local struct ctxfd_hub *my_hub;
@@ -123,8 +124,11 @@ static void disarm(struct ctxfd_hub *hub, struct ctxfd_item *item)
 	 */
 	epoll_ctl(hub->epoll, EPOLL_CTL_DEL, item->fd, NULL);
 	close_fd(&item->fd);
-	if (!--hub->armed)
-		eventfd_write(hub->wake, 1);
+	if (--hub->armed)
+		return;
+	if (eventfd_write(hub->wake, 1))
+		hub->lost = true;
+	pthread_cond_broadcast(&hub->changed);
 }
 
 static void after_run(struct ctxfd_hub *hub, struct ctxfd_item *item)
@@ -201,10 +205,39 @@ static bool run_item(struct ctxfd_hub *hub, struct ctxfd_item *item, uint32_t re
 	return true;
 }
 
+/* Runs what is ready. Returns false in a child that an item has forked. */
+static bool run_ready(struct ctxfd_hub *hub)
+{
+	struct epoll_event event;
+	eventfd_t value;
+	int n = 1;
+
+	/*
+	 * Taken with the lock, and one at a time: what is stopped is in the set no more, so
+	 * that the item of an event is there.
+	 */
+	while (hub->armed && n > 0) {
+		n = epoll_wait(hub->epoll, &event, 1, 0);
+		if (n <= 0)
+			break;
+		if (!event.data.ptr)
+			eventfd_read(hub->wake, &value);
+		else if (!run_item(hub, event.data.ptr, event.events))
+			return false;
+	}
+	/* Nothing will come any more, see @lost. */
+	if (n < 0 && errno != EINTR) {
+		hub->epoll = -1;
+		hub->wake = -1;
+		while (hub->armed)
+			pthread_cond_wait(&hub->changed, &hub->lock);
+	}
+	return true;
+}
+
 static void *thread_main(void *arg)
 {
 	struct ctxfd_hub *hub = arg;
-	struct epoll_event event;
 	struct pollfd pfd;
 
 	ctxfd_hold_cancel();
@@ -216,18 +249,8 @@ static void *thread_main(void *arg)
 		pthread_mutex_unlock(&hub->lock);
 		poll(&pfd, 1, -1);
 		pthread_mutex_lock(&hub->lock);
-		/*
-		 * Taken with the lock, and one at a time: what is stopped is in the set no
-		 * more, so that the item of an event is there.
-		 */
-		while (hub->armed && epoll_wait(hub->epoll, &event, 1, 0) > 0) {
-			eventfd_t value;
-
-			if (!event.data.ptr)
-				eventfd_read(hub->wake, &value);
-			else if (!run_item(hub, event.data.ptr, event.events))
-				return NULL;
-		}
+		if (!run_ready(hub))
+			return NULL;
 	}
 	end_thread(hub);
 	pthread_mutex_unlock(&hub->lock);
@@ -311,7 +334,7 @@ static void detach_ended(struct ctxfd_hub *hub)
 static void wait_for_thread(struct ctxfd_hub *hub)
 {
 	hub->joiners++;
-	while (hub->alive && !hub->armed && !hub->running)
+	while (hub->alive && !hub->armed && !hub->running && !hub->lost)
 		pthread_cond_wait(&hub->changed, &hub->lock);
 	hub->joiners--;
 	join_ended(hub);

@@ -12,8 +12,9 @@ int ctxfd_info(int ctx, struct ctx_info *info)
 
 #ifdef CTXFD_SHARED
 /* For programs whose struct ctx_info ends before uid. */
-__attribute__((visibility("default"), used))
+#pragma GCC visibility push(default)
 int ctxfd_info_0_1(int ctx, void *info);
+#pragma GCC visibility pop
 
 int ctxfd_info_0_1(int ctx, void *info)
 {

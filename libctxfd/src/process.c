@@ -13,7 +13,7 @@
  * handler of pthread_atfork(), which _Fork() and clone() leave out. The kernel wipes this
  * page in a child, which then takes the next number: more than any of its ancestors had.
  */
-static _Atomic(atomic_ulong *) page;
+static atomic_ulong *_Atomic page;
 static atomic_ulong last;
 
 static atomic_ulong *get_page(void)

@@ -16,7 +16,7 @@
 #include "after.h"
 #include "hub.h"
 #include "internal.h"
-#include "spawn.h"
+#include "programs.h"
 
 #define FIRST_SIZE	(offsetof(struct ctxfd_spawn_opts, flags) + sizeof(unsigned int))
 
@@ -155,13 +155,14 @@ static int plan_fd(struct plan *plan, int i, int fd)
 	int own = -1, err;
 
 	if (i == CTX_NUMBER)
-		fd = own = ctxfd_open_watch(fd);
+		own = ctxfd_open_watch(fd);
 	else if (fd == -1)
-		fd = own = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (fd >= 0)
+		own = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (i == CTX_NUMBER || fd == -1)
+		fd = own;
+	/* What could not be opened has errno set, too. */
+	if (fd != -1)
 		plan->fds[i] = copy_above(fd);
-	else
-		errno = own == fd && errno ? errno : EBADF;
 	err = errno;
 	if (own >= 0)
 		close(own);

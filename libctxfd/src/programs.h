@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Programs that run under a context, for who is told of their end. */
-#ifndef CTXFD_SPAWN_H
-#define CTXFD_SPAWN_H
+#ifndef CTXFD_PROGRAMS_H
+#define CTXFD_PROGRAMS_H
 
 #include "ctxfd.h"
 
@@ -15,4 +15,4 @@ struct ctxfd_spawn_end {
 int ctxfd_spawn_then(int ctx, char *const argv[], const struct ctxfd_spawn_opts *opts,
 		     size_t size, const struct ctxfd_spawn_end *end);
 
-#endif /* CTXFD_SPAWN_H */
+#endif /* CTXFD_PROGRAMS_H */
