@@ -147,21 +147,13 @@ static int ctx_fasync(int fd, struct file *file, int on)
 	return ctx_signal_fasync(fd, file, on);
 }
 
-#ifdef CONFIG_PROC_FS
 static void ctx_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	ctx_show_info(m, file->private_data);
 }
-#endif
-
-#ifdef CONFIG_PROC_FS
-#define CTX_FOPS_FDINFO	.show_fdinfo = ctx_show_fdinfo,
-#else
-#define CTX_FOPS_FDINFO
-#endif
 
 /* What all descriptors do. Which of the tables a file has says what may be done by it. */
-#define CTX_FOPS				\
+#define CTX_FOPS(...) {				\
 	.owner		= THIS_MODULE,		\
 	.release	= ctx_release,		\
 	.poll		= ctx_poll,		\
@@ -170,24 +162,14 @@ static void ctx_show_fdinfo(struct seq_file *m, struct file *file)
 	.fasync		= ctx_fasync,		\
 	.unlocked_ioctl	= ctx_ioctl,		\
 	.compat_ioctl	= compat_ptr_ioctl,	\
-	CTX_FOPS_FDINFO
+	.show_fdinfo	= ctx_show_fdinfo,	\
+	__VA_ARGS__				\
+}
 
-const struct file_operations ctx_fops = {
-	CTX_FOPS
-};
-
-const struct file_operations ctx_owned_fops = {
-	CTX_FOPS
-	.flush		= ctx_owned_flush,
-};
-
-const struct file_operations ctx_control_fops = {
-	CTX_FOPS
-};
-
-const struct file_operations ctx_watch_only_fops = {
-	CTX_FOPS
-};
+const struct file_operations ctx_fops = CTX_FOPS();
+const struct file_operations ctx_owned_fops = CTX_FOPS(.flush = ctx_owned_flush);
+const struct file_operations ctx_control_fops = CTX_FOPS();
+const struct file_operations ctx_watch_only_fops = CTX_FOPS();
 
 static int ctx_dev_open(struct inode *inode, struct file *file)
 {
@@ -196,10 +178,7 @@ static int ctx_dev_open(struct inode *inode, struct file *file)
 	return stream_open(inode, file);
 }
 
-const struct file_operations ctx_dev_fops = {
-	CTX_FOPS
-	.open		= ctx_dev_open,
-};
+const struct file_operations ctx_dev_fops = CTX_FOPS(.open = ctx_dev_open);
 
 static bool ctx_file_is_ours(const struct file *file)
 {

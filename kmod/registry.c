@@ -146,7 +146,7 @@ static void ctx_scan_list(struct ctx_scan *scan, struct hlist_bl_head *list, str
 		ctx = hlist_bl_entry(pos, struct ctx, entry);
 		verdict = ctx_scan_judge(scan, ctx);
 		if (++n >= CTX_BATCH || verdict == CTX_ASK) {
-			/* Model: ref_not_zero. Held, it stays on the list; else it is about to go. */
+			/* Model: ref_not_zero. Held, it stays on the list; else it goes. */
 			if (!refcount_inc_not_zero(&ctx->refs))
 				continue;
 			scan->at = ctx;
