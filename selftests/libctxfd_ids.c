@@ -69,7 +69,7 @@ TEST_F(ids, what_is_not_there_cannot_be_opened)
 TEST_F(ids, list_has_all_in_order)
 {
 	__u64 made[5] = { self->id };
-	uint64_t ids[16];
+	uint64_t ids[16] = {};
 
 	needs_ids();
 	for (int i = 1; i < 5; i++)

@@ -92,7 +92,7 @@ TEST(values_are_looked_up)
 		{ "empty", NULL, 0 },
 	};
 	int ctx = create(.values = values, .nr_values = 2);
-	char data[3];
+	char data[3] = {};
 
 	EXPECT_EQ(3, ctxfd_value(ctx, "user", data, 3));
 	EXPECT_EQ(0, memcmp("ada", data, 3));

@@ -30,7 +30,8 @@ static void count(struct line *line, int n)
 		line->length += (size_t)n;
 }
 
-#define add(line, ...) count((line), snprintf(at_end(line), room(line), __VA_ARGS__))
+/* All have it as the same variable, so that it may be named more than once. */
+#define add(...) count(line, snprintf(at_end(line), room(line), __VA_ARGS__))
 
 /* Whether the bytes at @at end a line, or order a terminal about: C0, DEL and, in UTF-8, C1. */
 static size_t control_bytes(const unsigned char *at, const unsigned char *end)
@@ -48,9 +49,9 @@ static void add_text(struct line *line, const char *text, size_t size)
 	while (at < end) {
 		n = control_bytes(at, end);
 		if (!n)
-			add(line, "%c", *at++);
+			add("%c", *at++);
 		for (; n; n--)
-			add(line, "\\%03o", *at++);
+			add("\\%03o", *at++);
 	}
 }
 
@@ -60,9 +61,9 @@ static void add_cause(struct line *line, int cause)
 	const char *text = strerrordesc_np(cause);
 
 	if (text)
-		add(line, ": %s", text);
+		add(": %s", text);
 	else
-		add(line, ": cause %d", cause);
+		add(": cause %d", cause);
 }
 
 static void add_alive(struct line *line, const struct ctx_info *info)
@@ -70,27 +71,27 @@ static void add_alive(struct line *line, const struct ctx_info *info)
 	struct timespec now;
 	__u64 ns, left;
 
-	add(line, "alive");
+	add("alive");
 	if (!info->deadline)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ns = (__u64)now.tv_sec * (__u64)NSEC_PER_SEC + (__u64)now.tv_nsec;
 	left = info->deadline > ns ? info->deadline - ns : 0;
-	add(line, ", %llu.%llu s left", left / (__u64)NSEC_PER_SEC,
+	add(", %llu.%llu s left", left / (__u64)NSEC_PER_SEC,
 	    left % (__u64)NSEC_PER_SEC / (__u64)(NSEC_PER_SEC / 10));
 }
 
 static void add_cancelled(struct line *line, const struct ctx_info *info)
 {
-	add(line, "cancelled");
+	add("cancelled");
 	if (info->cause != ECANCELED)
 		add_cause(line, info->cause);
 	if (!info->message_len)
 		return;
-	add(line, " (");
+	add(" (");
 	add_text(line, info->message, info->message_len < sizeof(info->message) ?
 		 info->message_len : sizeof(info->message));
-	add(line, ")");
+	add(")");
 }
 
 static void add_end(struct line *line, const struct ctx_info *info)
@@ -99,17 +100,17 @@ static void add_end(struct line *line, const struct ctx_info *info)
 
 	if (info->cause == EOWNERDEAD && !info->message_len) {
 		if (origin)
-			add(line, "the owner of context %llu ended", origin);
+			add("the owner of context %llu ended", origin);
 		else
-			add(line, "its owner ended");
+			add("its owner ended");
 		return;
 	}
 	if (info->err == ETIMEDOUT)
-		add(line, "timed out");
+		add("timed out");
 	else
 		add_cancelled(line, info);
 	if (origin)
-		add(line, " %s context %llu", info->err == ETIMEDOUT ? "with" : "by", origin);
+		add(" %s context %llu", info->err == ETIMEDOUT ? "with" : "by", origin);
 }
 
 int ctxfd_describe(const struct ctx_info *info, char *buf, size_t size)

@@ -13,12 +13,14 @@
  * handler of pthread_atfork(), which _Fork() and clone() leave out. The kernel wipes this
  * page in a child, which then takes the next number: more than any of its ancestors had.
  */
-static atomic_ulong *_Atomic page;
+static struct number {
+	atomic_ulong of;
+} *_Atomic page;
 static atomic_ulong last;
 
-static atomic_ulong *get_page(void)
+static struct number *get_page(void)
 {
-	atomic_ulong *seen = atomic_load_explicit(&page, memory_order_acquire), *new = NULL;
+	struct number *seen = atomic_load_explicit(&page, memory_order_acquire), *new;
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 
 	if (seen)
@@ -36,16 +38,16 @@ static atomic_ulong *get_page(void)
 
 unsigned long ctxfd_process(void)
 {
-	atomic_ulong *mine = get_page();
+	struct number *mine = get_page();
 	unsigned long seen = 0, next;
 
 	if (!mine)
 		return 0;
-	seen = atomic_load_explicit(mine, memory_order_relaxed);
+	seen = atomic_load_explicit(&mine->of, memory_order_relaxed);
 	if (seen)
 		return seen;
 	next = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
-	if (atomic_compare_exchange_strong_explicit(mine, &seen, next, memory_order_relaxed,
+	if (atomic_compare_exchange_strong_explicit(&mine->of, &seen, next, memory_order_relaxed,
 						    memory_order_relaxed))
 		return next;
 	return seen;
