@@ -394,7 +394,7 @@ TEST_F(owned, the_last_writable_descriptor_ends_it_as_well)
 
 /* Close, exit, exec and fork race with whoever looks: what is to end ends, and nothing else. */
 
-#define RACES	300
+#define RACES	60	/* of forks, and a third as many processes that end */
 
 struct forker {
 	bool stop;
@@ -419,7 +419,7 @@ static void *keep_forking(void *arg)
 	return NULL;
 }
 
-TEST_F(owned, close_races_with_fork)
+TEST_F_TIMEOUT(owned, close_races_with_fork, 120)
 {
 	struct forker forker = {};
 	pthread_t thread;
@@ -439,12 +439,12 @@ TEST_F(owned, close_races_with_fork)
 	ASSERT_EQ(0, ctx_thread_join(thread));
 }
 
-TEST_F(owner, its_end_races_with_close_by_a_child)
+TEST_F_TIMEOUT(owner, its_end_races_with_close_by_a_child, 120)
 {
 	int pair[2], watch, i;
 	pid_t pid;
 
-	for (i = 0; i < RACES / 10; i++) {
+	for (i = 0; i < RACES / 3; i++) {
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 		pid = start_owner(self->dev, pair, variant->end);
 		close(pair[1]);
