@@ -118,10 +118,7 @@ static void unlock_hub(struct ctxfd_hub *hub, int state)
 /* From here on it can run no more. */
 static void disarm(struct ctxfd_hub *hub, struct ctxfd_item *item)
 {
-	/*
-	 * By hand: the close ends it only where no child has a copy of the descriptor. What
-	 * could not be added is not there.
-	 */
+	/* By hand: the close ends it only where no child has a copy of the descriptor. */
 	epoll_ctl(hub->epoll, EPOLL_CTL_DEL, item->fd, NULL);
 	close_fd(&item->fd);
 	if (--hub->armed)
@@ -153,6 +150,7 @@ static int start_thread(struct ctxfd_hub *hub)
 	err = pthread_create(&hub->thread, NULL, thread_main, hub);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	hub->alive = !err;
+	hub->lost = false;
 	errno = err;
 	return err ? -1 : 0;
 }
