@@ -9,7 +9,6 @@
  */
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -138,7 +137,10 @@ static int take(int sig, const struct ctxfd_control *control, unsigned long proc
 	fill_slot(slot, sig, control);
 	atomic_store(&slot->word, process * STATES + ARMED);
 	sigemptyset(&action.sa_mask);
-	return sigaction(sig, &action, NULL) ? -1 : 1;
+	if (!sigaction(sig, &action, NULL))
+		return 1;
+	atomic_store(&slot->word, 0);
+	return -1;
 }
 
 /* Returns whether the signal has not come. */
@@ -156,19 +158,22 @@ static bool give_back(int sig, unsigned long process)
 	if (!sigaction(sig, NULL, &now) && is_ours(&now))
 		sigaction(sig, &slot->before, NULL);
 	word = atomic_exchange(&slot->word, process * STATES + TAKEN);
-	/* A few instructions and system calls, which wait for nothing. */
+	/* It takes a system call. Asleep: with a real-time priority a yield may wait for ever. */
 	while (process == ctxfd_process() && count_of(atomic_load(&slot->inside), mark))
-		sched_yield();
+		nanosleep(&(struct timespec){ .tv_nsec = NSEC_PER_SEC / 10000 }, NULL);
 	atomic_store(&slot->word, 0);
 	return word % STATES == ARMED;
 }
 
 static bool give_back_all(const struct registration *registration)
 {
+	int err = errno, state = ctxfd_hold_cancel();
 	bool none = true;
 
 	for (int i = 0; i < registration->n; i++)
 		none &= give_back(registration->signals[i], registration->process);
+	ctxfd_release_cancel(state);
+	errno = err;
 	return none;
 }
 
@@ -201,7 +206,6 @@ struct ctxfd_after *ctxfd_cancel_on_signal(int ctx, int sig)
 	static const int both[] = { SIGINT, SIGTERM };
 	struct registration *registration;
 	struct ctxfd_control control;
-	int err;
 
 	if (ctxfd_failed(ctx) || ctxfd_control_begin(&control, ctx))
 		return NULL;
@@ -217,9 +221,7 @@ struct ctxfd_after *ctxfd_cancel_on_signal(int ctx, int sig)
 		errno = ENOMEM;
 	else if (!take_all(registration, &control, sig ? &sig : both, sig ? 1 : 2))
 		return &registration->after;
-	err = errno;
 	give_back_all(registration);
 	free(registration);
-	errno = err;
 	return NULL;
 }
