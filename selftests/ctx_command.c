@@ -3,59 +3,13 @@
  * The ctx command, all but its run: what each subcommand and option does, and
  * what it says where it cannot.
  */
-#include "ctx_tool.h"
+#include "ctx_command.h"
 #include "ctx_json.h"
 #include "race.h"
 #include "../tools/ctx.h"
 
 #include <cpuid.h>
-#include <grp.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-
-#define CAUSE	EPIPE
-#define NOBODY	65534
-
-static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* Tests are short: what this returns is not freed. */
-static char *format(const char *fmt, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		abort();
-	va_end(args);
-	return text;
-}
-
-/* Descriptors that the command does not inherit. */
-static int new_with(int parent, const char *name, __u32 flags)
-{
-	struct ctx_create_args args = { .flags = flags, .fd_flags = CTX_CLOEXEC };
-
-	memcpy(args.name, name, strlen(name));
-	return ctx_create(parent, &args);
-}
-
-static int new(int parent, const char *name)
-{
-	return new_with(parent, name, 0);
-}
-
-/* "PID:FD" of this process, and "ID". */
-static char *by_fd(int fd)
-{
-	return format("%d:%d", getpid(), fd);
-}
-
-static char *by_id(int fd)
-{
-	return format("%llu", ctx_id(fd));
-}
 
 /* Takes "  age 3s" out of each line, and checks nothing of it. */
 static char *without_ages(char *text)
@@ -89,32 +43,6 @@ static unsigned int count(const char *text, const char *part)
 	EXPECT_EQ(0, __tool.status);					\
 	tool_free(&__tool);						\
 })
-
-/* A child process that has nothing but the descriptors of @keep, and its name. */
-static pid_t holder(const char *name, int keep)
-{
-	pid_t pid = ctx_fork();
-
-	if (pid)
-		return pid;
-	dup2(keep, 0);
-	syscall(SYS_close_range, 1, ~0U, 0);
-	prctl(PR_SET_NAME, name);
-	for (;;)
-		pause();
-}
-
-/* Returns 0 once the process has closed what it does not keep. */
-static int wait_for_holder(pid_t pid)
-{
-	return ctx_wait_in_syscall(pid, pid, SYS_pause);
-}
-
-static void end_holder(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
 
 FIXTURE(ctx) {
 	int dev;
@@ -150,7 +78,9 @@ TEST(says_its_version)
 
 TEST(explains_itself)
 {
-	static char *commands[] = { "tree", "cancel", "wait", "info" };
+	static char *const commands[] = {
+		"tree", "cancel", "wait", "info", "deadline", "value",
+	};
 	struct tool tool;
 	unsigned int i;
 
@@ -158,15 +88,21 @@ TEST(explains_itself)
 	EXPECT_EQ(0, tool.status);
 	EXPECT_EQ(0, strncmp(tool.out, "Usage: ctx COMMAND", 18));
 	check_tool(0, tool.out, "", "-h");
-	for (i = 0; i < 4; i++) {
+	check_tool(0, tool.out, "", "help");
+	check_tool(2, "", "ctx help: there is no command 'dance'; try 'ctx help --help'\n", "help",
+		   "dance");
+	check_tool(2, "", "ctx help: one command at a time; try 'ctx help --help'\n", "help", "tree",
+		   "wait");
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		struct tool help;
 
 		EXPECT_TRUE(strstr(tool.out, format("\n  %s ", commands[i])));
 		tool_run(&help, commands[i], "--help");
 		EXPECT_EQ(0, help.status);
-		EXPECT_EQ(help.out, strstr(help.out, format("Usage: ctx %s [OPTION]", commands[i])));
+		EXPECT_EQ(help.out, strstr(help.out, format("Usage: ctx %s ", commands[i])));
 		check_text("", help.err);
 		check_tool(0, help.out, "", commands[i], "-h");
+		check_tool(0, help.out, "", "help", commands[i]);
 		tool_free(&help);
 		check_tool(2, "", format("ctx %s: --dance is not an option; try 'ctx %s --help'\n",
 					 commands[i], commands[i]), commands[i], "--dance");
@@ -230,28 +166,50 @@ TEST(reads_durations)
 	check_duration("000000000000000000000000000000000000000000000001", 1, 0);
 }
 
+/* As systemd.time(7) has them. */
+TEST(reads_durations_of_several_units)
+{
+	check_duration("1h30m", 5400, 0);
+	check_duration("1h 30min", 5400, 0);
+	check_duration(" 2 weeks 1 hour 3 msec ", 14 * 86400 + 3600, 3000000);
+	check_duration("5 5s", 10, 0);
+	check_duration("1.5 hours 100usec", 5400, 100000);
+	check_duration("1sec1second2seconds", 4, 0);
+	check_duration("1minute2minutes", 180, 0);
+	check_duration("1hr1hour2hours", 4 * 3600, 0);
+	check_duration("1day2days1w1week2weeks", 3 * 86400 + 4 * 7 * 86400, 0);
+	check_duration("1M1month2months", 4 * 2629800, 0);
+	check_duration("1y1year2years", 4LL * 31557600, 0);
+	check_duration("1nsec1us1\u00b5s1\u03bcs1ms", 0, 1003001);
+	check_duration("inf", INT64_MAX, 0);
+	check_duration("infinity", INT64_MAX, 0);
+}
+
 TEST_F(ctx, refuses_other_durations)
 {
 	static const struct {
 		const char *text;
 		const char *wrong;
 	} cases[] = {
-		{ "",	"is empty: a duration is meant, such as 5s, 1.5h or 100ms" },
+		{ "",	"is empty: a duration is meant, such as 5s, 1h30m, 100ms or inf" },
 		{ "-1",	"is negative" },
 		{ "-0",	"is negative" },
-		{ "5x",	"is no duration, such as 5s, 1.5h or 100ms" },
-		{ "5S",	"is no duration, such as 5s, 1.5h or 100ms" },
-		{ "5s ", "is no duration, such as 5s, 1.5h or 100ms" },
-		{ " 5s", "is no duration, such as 5s, 1.5h or 100ms" },
-		{ "+5",	"is no duration, such as 5s, 1.5h or 100ms" },
-		{ "s",	"is no duration, such as 5s, 1.5h or 100ms" },
-		{ ".",	"is no duration, such as 5s, 1.5h or 100ms" },
-		{ "1.2.3", "is no duration, such as 5s, 1.5h or 100ms" },
-		{ "1e3", "is no duration, such as 5s, 1.5h or 100ms" },
-		{ "0x5", "is no duration, such as 5s, 1.5h or 100ms" },
-		{ "inf", "is no duration, such as 5s, 1.5h or 100ms" },
+		{ "  ",	"is empty: a duration is meant, such as 5s, 1h30m, 100ms or inf" },
+		{ "5x",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "5S",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "+5",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "5 -5",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "5s,3s",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "1inf",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "s",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ ".",	"is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "1.2.3", "is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "1e3", "is no duration, such as 5s, 1h30m, 100ms or inf" },
+		{ "0x5", "is no duration, such as 5s, 1h30m, 100ms or inf" },
 		{ "9223372036854775808", "is too long a duration" },
 		{ "106751991167301d", "is too long a duration" },
+		{ "292471208678years", "is too long a duration" },
+		{ "106751991167300d 1d", "is too long a duration" },
 		{ "99999999999999999999999999999999999999999999999999ns", "is too long a duration" },
 	};
 	unsigned int i;
@@ -493,11 +451,6 @@ static char *json_of(const struct tool *tool, __u64 id)
 
 	return line ? strndup(line, strcspn(line, "\n")) : "";
 }
-
-#define check_has(text, part) ({					\
-	if (!strstr((text), (part)))					\
-		check_text((part), (text));				\
-})
 
 TEST_F(ctx, tree_is_json_where_asked)
 {
@@ -845,13 +798,6 @@ TEST_F_TIMEOUT(ctx, tree_of_ten_thousand_in_a_hundred_processes, 300)
 /* Without rights */
 
 /* The rest of the test is as a user who is not root. */
-static bool become_nobody(void)
-{
-	/* Dumpable, as after exec: or else nobody may look into this process itself. */
-	return !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) &&
-	       !setresuid(NOBODY, NOBODY, NOBODY) && !prctl(PR_SET_DUMPABLE, 1);
-}
-
 TEST_F(ctx, tree_shows_what_the_user_may_see)
 {
 	int theirs = new(self->dev, "theirs"), ours = new(theirs, "ours");
@@ -903,9 +849,8 @@ TEST_F(ctx, takes_nothing_that_the_user_may_not_see)
 			check_tool(2, "", format("ctx %s: %s: you may not trace process %d, so take "
 						 "no descriptor of it; try as root\n", command,
 						 there, getppid()), command, there);
-			check_tool(2, "", format("ctx %s: %s: nobody holds such a context that you "
-						 "may see; try as root\n", command, id),
-				   command, id);
+			check_tool(2, "", format("ctx %s: %s: this context is another user's; try as "
+						 "root\n", command, id), command, id);
 		}
 	}
 	check_child(user);
@@ -913,12 +858,6 @@ TEST_F(ctx, takes_nothing_that_the_user_may_not_see)
 }
 
 /* Without the module, or /proc */
-
-static bool hide(const char *path)
-{
-	return !unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	       !mount("tmpfs", path, "tmpfs", 0, NULL);
-}
 
 #define NO_MODULE "there is no /dev/ctx: load the module, with 'modprobe ctx'\n"
 
@@ -1035,15 +974,11 @@ TEST_F(ctx, cancel_says_where_it_was_before)
 
 TEST_F(ctx, cancel_needs_a_writable_descriptor)
 {
-	int fd = new_with(self->dev, "a", CTX_CREATE_DETACHED);
-	int watch = ctx_watch(fd, CTX_CLOEXEC);
+	int fd = new(self->dev, "a"), watch = ctx_watch(fd, CTX_CLOEXEC);
 
-	check_tool(2, "", format("ctx cancel: %s: held read-only there; give the ID, or a holder "
-				 "marked * in 'ctx tree'\n", by_fd(watch)), "cancel", by_fd(watch));
-	close(fd);
-	check_tool(2, "", format("ctx cancel: %s: held read-only by all that you may see; try as "
-				 "root\n", by_id(watch)), "cancel", by_id(watch));
-	check_alive(watch);
+	check_tool(2, "", format("ctx cancel: %s: held read-only there; give the id\n",
+				 by_fd(watch)), "cancel", by_fd(watch));
+	check_alive(fd);
 }
 
 TEST_F(ctx, refuses_what_is_no_context)
@@ -1070,7 +1005,7 @@ TEST_F(ctx, refuses_what_is_no_context)
 		text = format("%d:3", pid);
 		check_tool(2, "", format("ctx %s: %s: there is no process %d; 'ctx tree' shows who "
 					 "holds what\n", command, text, pid), command, text);
-		check_tool(2, "", format("ctx %s: 123456789: nobody holds such a context; 'ctx tree' "
+		check_tool(2, "", format("ctx %s: 123456789: there is no such context; 'ctx tree' "
 					 "lists them\n", command), command, "123456789");
 	}
 	check_tool(2, "", format("ctx cancel: %s: that is /dev/ctx, the background, which is never "
@@ -1080,26 +1015,28 @@ TEST_F(ctx, refuses_what_is_no_context)
 TEST_F(ctx, refuses_what_names_no_context)
 {
 	static char *const cases[] = {
-		"", "x", "-", "0", "#0", "#", "+5", " 5", "5 ", "5:", ":5", "5:x", "5:6:7", "#5:6",
+		"x", "-", "0", "#0", "#", "+5", " 5", "5 ", "5:", ":5", "5:x", "5:6:7", "#5:6",
 		"0:5", "5:-6", "5:2147483648", "2147483648:5", "18446744073709551616", "0x5",
+		"a name that is longer than any name of a context may be",
 	};
 	unsigned int i, k;
 
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		for (k = 0; k < 3; k++) {
-			char *command = (char *[]){ "cancel", "wait", "info" }[k];
+	for (k = 0; k < 3; k++) {
+		char *command = (char *[]){ "cancel", "wait", "info" }[k];
 
-			check_tool(2, "", format("ctx %s: '%s' is neither PID:FD nor the ID of a "
-						 "context; try 'ctx %s --help'\n", command, cases[i],
-						 command), command, "--", cases[i]);
-		}
+		for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+			check_tool(2, "", format("ctx %s: %s: there is no context of this name; 'ctx "
+						 "tree' lists them\n", command, cases[i]),
+				   command, "--", cases[i]);
+		check_tool(2, "", format("ctx %s: '' names no context; try 'ctx %s --help'\n", command,
+					 command), command, "");
 	}
 }
 
 TEST_F(ctx, complains_in_one_line_without_controls)
 {
-	check_tool(2, "", "ctx info: '\\033[2J\\012\\177' is neither PID:FD nor the ID of a "
-		   "context; try 'ctx info --help'\n", "info", "\033[2J\n\177");
+	check_tool(2, "", "ctx info: \\033[2J\\012\\177: there is no context of this name; 'ctx tree' "
+		   "lists them\n", "info", "\033[2J\n\177");
 }
 
 /* fdinfo tells of each lock, and before all else. */
@@ -1142,9 +1079,10 @@ TEST_F(ctx, cancel_refuses_other_arguments)
 	ASSERT_EQ(0, ctx_wait_in_syscall((tool)->pid, (tool)->pid, SYS_ppoll)); \
 })
 
+/* Beside whom it waited for. */
 #define check_wait_end(tool, code, text) ({				\
 	tool_end(tool);							\
-	check_text("", (tool)->err);					\
+	EXPECT_EQ((tool)->err, strstr((tool)->err, "ctx wait: waiting for #")); \
 	check_text((text), (tool)->out);				\
 	EXPECT_EQ((code), (tool)->status);				\
 	tool_free(tool);						\
@@ -1214,7 +1152,8 @@ TEST_F(ctx, wait_ends_with_its_timeout)
 	int a = new(self->dev, "a"), b = new(self->dev, "b");
 	__u64 start = ctx_clock(CLOCK_MONOTONIC);
 
-	check_tool(1, "", "", "wait", "-t", "100ms", by_id(a));
+	check_tool(1, "", format("ctx wait: waiting for #%llu 'a', made by process %d\n", ctx_id(a),
+				 getpid()), "wait", "-t", "100ms", by_id(a));
 	EXPECT_LE(100 * NSEC_PER_MSEC, ctx_clock(CLOCK_MONOTONIC) - start);
 	check_tool(1, "", "", "wait", "--timeout=0", by_fd(a));
 	ctx_cancel(b, 0, NULL);
@@ -1250,14 +1189,15 @@ TEST_F(ctx, wait_is_for_the_ambient_context)
 		   "it\n", "wait");
 	unsetenv("CTX_FD");
 	/* The background: never. */
-	check_tool(1, "", "", "wait", "-t", "10ms");
+	check_tool(1, "", "ctx wait: waiting for the background, which is never cancelled\n",
+		   "wait", "-t", "10ms");
 }
 
 TEST_F(ctx, wait_holds_nothing_that_it_cannot_wait_for)
 {
 	int fd = new(self->dev, "a");
 
-	check_tool(2, "", "ctx wait: 123456789: nobody holds such a context; 'ctx tree' lists them\n",
+	check_tool(2, "", "ctx wait: 123456789: there is no such context; 'ctx tree' lists them\n",
 		   "wait", by_id(fd), "123456789");
 	check_tool(2, "", "ctx wait: --timeout needs an argument; try 'ctx wait --help'\n",
 		   "wait", "-t");
@@ -1280,7 +1220,10 @@ TEST_F(ctx, info_tells_all)
 			     "parent:     %llu\n"
 			     "depth:      1\n"
 			     "children:   1\n"
-			     "flags:      detached\n", ctx_id(fd), ctx_id(top));
+			     "parents:    -\n"
+			     "flags:      detached\n"
+			     "user:       %u\n"
+			     "maker:      %d\n", ctx_id(fd), ctx_id(top), geteuid(), getpid());
 	char *holders = format("holders:    %d:%d(tester)* %d:%d(tester)\n", getpid(), fd, getpid(),
 			       watch);
 	struct tool tool;
@@ -1318,7 +1261,7 @@ TEST_F(ctx, info_tells_of_several)
 	EXPECT_EQ(tool.out, strstr(tool.out, format("id:         %llu\n", ctx_id(b))));
 	check_has(tool.out, format("\n\nid:         %llu\n", ctx_id(a)));
 	tool_free(&tool);
-	check_tool(2, "", "ctx info: 123456789: nobody holds such a context; 'ctx tree' lists them\n",
+	check_tool(2, "", "ctx info: 123456789: there is no such context; 'ctx tree' lists them\n",
 		   "info", by_id(a), "123456789", by_id(b));
 }
 

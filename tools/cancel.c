@@ -10,9 +10,9 @@
 
 static void help(void)
 {
-	puts("Usage: ctx cancel [OPTION]... PID:FD|ID\n"
-	     "Cancel a context, and with it all below it. It is named by its id, or by a\n"
-	     "descriptor of a process, which must be writable.\n\n"
+	puts("Usage: ctx cancel [OPTION]... NAME|ID|PID:FD\n"
+	     "Cancel a context, and with it all below it. It is one that you made, or a\n"
+	     "writable descriptor of a process that you may trace.\n\n"
 	     "  -c, --cause=CAUSE         why: an errno, by name or number, or a number of\n"
 	     "                            the application's own; ECANCELED without\n"
 	     "  -m, --message=TEXT        the same for people, at most 128 bytes\n"

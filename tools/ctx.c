@@ -9,6 +9,8 @@
 
 #include "ctx.h"
 
+static int cmd_help(int argc, char **argv);
+
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -20,6 +22,9 @@ static const struct command {
 	{ "cancel",	cmd_cancel,	STATUS_ERROR,	"cancel a context" },
 	{ "wait",	cmd_wait,	STATUS_ERROR,	"wait until contexts are cancelled" },
 	{ "info",	cmd_info,	STATUS_ERROR,	"tell all about a context" },
+	{ "deadline",	cmd_deadline,	STATUS_ERROR,	"move or show a deadline" },
+	{ "value",	cmd_value,	STATUS_ERROR,	"print a value of a context" },
+	{ "help",	cmd_help,	STATUS_ERROR,	"tell what a command does" },
 	{ NULL,		NULL,		STATUS_ERROR, NULL },
 };
 
@@ -105,8 +110,8 @@ static void help(void)
 	     "       ctx --help | --version\n"
 	     "Work with cancellation contexts.\n");
 	for (c = commands; c->name; c++)
-		printf("  %-8s%s\n", c->name, c->what);
-	puts("\n'ctx COMMAND --help' tells more of each.");
+		printf("  %-10s%s\n", c->name, c->what);
+	puts("\n'ctx help COMMAND' tells more of each.");
 }
 
 static int run_command(int argc, char **argv)
@@ -121,6 +126,20 @@ static int run_command(int argc, char **argv)
 	}
 	command = none;
 	return bad_usage("there is no command '%s'", argv[0]);
+}
+
+/* As with --help. */
+static int cmd_help(int argc, char **argv)
+{
+	static char option[] = "--help";
+
+	if (argc > 2)
+		return bad_usage("one command at a time");
+	if (argc == 1 || argv[1][0] == '-') {
+		help();
+		return STATUS_YES;
+	}
+	return run_command(2, (char *[]){ argv[1], option, NULL });
 }
 
 static int run(int argc, char **argv)

@@ -28,9 +28,11 @@ enum {
 };
 
 int cmd_cancel(int argc, char **argv);
+int cmd_deadline(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
+int cmd_value(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 
 /* ctx.c */
@@ -56,8 +58,9 @@ void *need(void *memory);
 /* duration.c */
 
 /*
- * Reads "5", "5s", "1.5h", "100ms", "2m" or "1d". Returns NULL, or what is wrong
- * with @text, which is to follow it in a line: "'-1' is negative".
+ * Reads "5", "5s", "1h30m", "1.5 hours", "100ms", "2 weeks" or "inf", whose tv_sec is
+ * INT64_MAX. Returns NULL, or what is wrong with @text, which is to follow it in a
+ * line: "'-1' is negative".
  */
 const char *duration_parse(const char *text, struct timespec *duration);
 
@@ -151,24 +154,51 @@ struct context *forest_next(const struct context *context);
 
 void forest_free(struct forest *forest);
 
+/*
+ * The id and the age of the context that the process's descriptor is of. Returns
+ * false where it is of none, or may not be looked at.
+ */
+bool descriptor_look(pid_t pid, int fd, uint64_t *id, int64_t *age);
+
 /* Ends the program where there is not even /dev/ctx. */
 void need_module(void);
+
+/* find.c: contexts by their names */
+
+struct found {
+	struct ctx_info *info;	/* to be freed */
+	size_t nr;
+};
+
+/* Whether the module finds contexts; errno is ENOTTY where it is too old. */
+bool can_find(void);
+
+/* Those of the name, among all that the user could open, or that processes hold. */
+void find_listed(struct found *found, const char *name);
+void find_held(struct found *found, const struct forest *forest, const char *name);
+
+/*
+ * The id of the one that is meant: the only one, or the only one that is alive. 0
+ * after having said what is wrong with @text.
+ */
+uint64_t found_one(const struct found *found, const char *text);
 
 /* target.c: the contexts that the user names */
 
 struct target {
 	const char *text;
-	uint64_t id;		/* or 0 */
-	pid_t pid;
+	pid_t pid;		/* of PID:FD, or 0 */
 	int fd;
+	uint64_t id;		/* or 0: then the text is a name */
 };
 
 /* The targets after the options. Returns false after having said what is wrong. */
 bool targets_parse(struct target *targets, char **argv, int n);
 
 /*
- * A descriptor of the target, @writable or either. @forest is scanned for an id,
- * unless it was before. Returns -1 after having said why there is none.
+ * A descriptor of the target, @writable or either. @forest is scanned where only
+ * /proc may know, unless it was before. Returns -1 after having said why there is
+ * none; errno is ESTALE where there was one once.
  */
 int target_open(const struct target *target, struct forest *forest, bool writable);
 

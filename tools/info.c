@@ -17,6 +17,7 @@ static const struct {
 	{ CTX_CREATE_TIMEOUT,		"timeout" },
 	{ CTX_CREATE_DETACHED,		"detached" },
 	{ CTX_CREATE_WITHOUT_CANCEL,	"without-cancel" },
+	{ CTX_CREATE_OWNED,		"owned" },
 };
 
 #define NR_FLAGS	(sizeof(flags) / sizeof(*flags))
@@ -106,6 +107,33 @@ static void print_age(int64_t age)
 	putchar('\n');
 }
 
+static void print_parents(const struct ctx_info *info)
+{
+	unsigned int i;
+
+	put_key("parents");
+	if (!info->nr_parents)
+		putchar('-');
+	for (i = 0; i < info->nr_parents && i < CTX_PARENTS_MAX; i++)
+		printf("%s%llu", i ? " " : "", (unsigned long long)info->parents[i]);
+	putchar('\n');
+}
+
+/* The user and the process that made it. The background has none. */
+static void print_maker(const struct ctx_info *info)
+{
+	put_key("user");
+	if (info->id)
+		printf("%u\n", info->uid);
+	else
+		puts("-");
+	put_key("maker");
+	if (info->maker)
+		printf("%d\n", info->maker);
+	else
+		puts("-");
+}
+
 /* Each descriptor, as it can be given for an argument. */
 static void print_holders(const struct holder *holder)
 {
@@ -141,7 +169,9 @@ static void print(const struct context *context)
 	printf("%u\n", info->depth);
 	put_key("children");
 	printf("%u\n", info->nr_children);
+	print_parents(info);
 	print_flags(info->flags);
+	print_maker(info);
 	print_age(context->age);
 	print_holders(context->holders);
 }
@@ -165,40 +195,47 @@ static void print_json(struct json *json, const struct context *context)
 	json_close(json, '}');
 }
 
+/* What the descriptor tells. */
+struct answer {
+	struct ctx_info info;
+	int64_t age;		/* in seconds, or -1 */
+};
+
 /* Returns false after having said what is wrong. */
-static bool ask(const struct target *target, struct forest *forest, struct ctx_info *info)
+static bool ask(const struct target *target, struct forest *forest, struct answer *answer)
 {
 	int fd = target ? target_open(target, forest, false) : ambient_open();
+	uint64_t id;
 	bool asked;
 
 	if (fd < 0)
 		return false;
-	asked = !ctxfd_info(fd, info);
+	asked = !ctxfd_info(fd, &answer->info);
 	if (!asked)
 		complain("cannot ask: %s", strerror(errno));
+	if (!descriptor_look(getpid(), fd, &id, &answer->age))
+		answer->age = -1;
 	/* The ambient descriptor is not this function's. */
 	if (target)
 		close(fd);
 	return asked;
 }
 
-/* What the descriptor told, and what /proc adds: age and holders. */
-static void show(struct json *json, const struct ctx_info *info, const struct forest *forest)
+/* And the holders, which only /proc knows. */
+static void show(struct json *json, const struct answer *answer, const struct forest *forest)
 {
-	const struct context *seen = info->id ? forest_find(forest, info->id) : NULL;
-	struct context context = { .age = -1 };
+	const struct context *seen = forest_find(forest, answer->info.id);
+	struct context context = { .info = answer->info, .visible = true, .age = answer->age };
 
-	if (seen)
-		context = *seen;
-	context.info = *info;
-	context.visible = true;
+	if (seen && answer->info.id)
+		context.holders = seen->holders;
 	if (json)
 		print_json(json, &context);
 	else
 		print(&context);
 }
 
-static void show_all(const struct ctx_info *info, int n, const struct forest *forest, bool as_json)
+static void show_all(const struct answer *answers, int n, const struct forest *forest, bool as_json)
 {
 	struct json json = { .out = stdout };
 	int i;
@@ -210,7 +247,7 @@ static void show_all(const struct ctx_info *info, int n, const struct forest *fo
 	for (i = 0; i < n; i++) {
 		if (i && !as_json)
 			putchar('\n');
-		show(as_json ? &json : NULL, &info[i], forest);
+		show(as_json ? &json : NULL, &answers[i], forest);
 	}
 	if (as_json) {
 		json_close(&json, ']');
@@ -223,24 +260,25 @@ static void show_all(const struct ctx_info *info, int n, const struct forest *fo
 static int tell(const struct target *targets, int n, bool as_json)
 {
 	int i, total = n ? n : 1;
-	struct ctx_info *info = need(calloc((size_t)total, sizeof(*info)));
-	struct forest forest;
+	struct answer *answers = need(calloc((size_t)total, sizeof(*answers)));
+	struct forest forest = {};
 
 	/* Before a descriptor is taken, which would make this process a holder. */
-	forest_scan(&forest);
+	if (!access("/proc/self", F_OK))
+		forest_scan(&forest);
 	for (i = 0; i < total; i++)
-		if (!ask(n ? &targets[i] : NULL, &forest, &info[i]))
+		if (!ask(n ? &targets[i] : NULL, &forest, &answers[i]))
 			break;
 	if (i == total)
-		show_all(info, total, &forest, as_json);
+		show_all(answers, total, &forest, as_json);
 	forest_free(&forest);
-	free(info);
+	free(answers);
 	return i == total ? STATUS_YES : STATUS_ERROR;
 }
 
 static void help(void)
 {
-	puts("Usage: ctx info [OPTION]... [PID:FD|ID]...\n"
+	puts("Usage: ctx info [OPTION]... [NAME|ID|PID:FD]...\n"
 	     "Tell all about contexts, or without arguments about the one that this command\n"
 	     "runs under: what the kernel knows but the values, and which descriptors there\n"
 	     "are of it, as PID:FD(COMMAND), with a * where it is writable.\n\n"

@@ -232,6 +232,19 @@ static int read_fdinfo(struct fdinfo *f, int dir, const char *path)
 	return len < 0 ? -1 : 0;
 }
 
+bool descriptor_look(pid_t pid, int fd, uint64_t *id, int64_t *age)
+{
+	char path[64];
+	struct fdinfo f;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
+	if (read_fdinfo(&f, AT_FDCWD, path))
+		return false;
+	*id = f.info.id;
+	*age = f.age;
+	return f.info.id > 0;
+}
+
 /* A process that is being looked at. */
 struct look {
 	struct forest *forest;

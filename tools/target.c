@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Contexts that the user names, as PID:FD or by id: a descriptor of each is taken
- * from a process that has one.
+ * Contexts that the user names: by id or name, which the module finds; or as
+ * PID:FD, a descriptor that is taken from the process. Where the module finds
+ * nothing (it may be older, or the context another user's who passed it on) /proc
+ * is searched for a process that the descriptor may be taken from.
  */
 #include <ctxfd.h>
 #include <errno.h>
@@ -30,32 +32,45 @@ static const char *parse_number(const char *text, uint64_t max, uint64_t *number
 	return errno || *number > max ? NULL : end;
 }
 
-static bool target_parse(struct target *target, const char *text)
+/* Whether it is of the form PID:FD, which is then in @target. */
+static bool parse_descriptor(struct target *target, const char *text)
 {
-	const char *rest = parse_number(text[0] == '#' ? text + 1 : text, UINT64_MAX, &target->id);
-	uint64_t fd = 0;
+	uint64_t pid, fd;
+	const char *rest = parse_number(text, INT_MAX, &pid);
 
-	target->text = text;
-	if (rest && !*rest)
-		return target->id > 0;
-	if (text[0] == '#' || !rest || *rest != ':' || !target->id || target->id > INT_MAX)
+	if (!rest || *rest != ':' || !pid)
 		return false;
-	target->pid = (pid_t)target->id;
-	target->id = 0;
 	rest = parse_number(rest + 1, INT_MAX, &fd);
+	if (!rest || *rest)
+		return false;
+	target->pid = (pid_t)pid;
 	target->fd = (int)fd;
-	return rest && !*rest;
+	return true;
+}
+
+/* Whether it is of the form ID or #ID. */
+static bool parse_id(struct target *target, const char *text)
+{
+	const char *rest = parse_number(text + (text[0] == '#'), UINT64_MAX, &target->id);
+
+	if (rest && !*rest && target->id)
+		return true;
+	target->id = 0;
+	return false;
 }
 
 bool targets_parse(struct target *targets, char **argv, int n)
 {
-	int i;
+	struct target *target;
 
-	for (i = 0; i < n; i++) {
-		if (!target_parse(&targets[i], argv[i])) {
-			bad_usage("'%s' is neither PID:FD nor the ID of a context", argv[i]);
+	for (target = targets; target < targets + n; target++, argv++) {
+		*target = (struct target){ .text = *argv };
+		if (!**argv) {
+			bad_usage("'' names no context");
 			return false;
 		}
+		if (!parse_descriptor(target, *argv))
+			parse_id(target, *argv);
 	}
 	return true;
 }
@@ -113,12 +128,26 @@ static void complain_not_taken(const struct target *target)
 		complain("%s: process %d has no descriptor %d; 'ctx tree' shows who holds what",
 			 target->text, target->pid, target->fd);
 		break;
-	case EPERM:
-		complain_refused(target, target->pid);
-		break;
 	default:
 		complain("%s: cannot take the descriptor: %s", target->text, strerror(errno));
 	}
+}
+
+/*
+ * To look at a descriptor takes less than to take it: what ptrace_scope forbids is
+ * allowed by the user's right to the context.
+ */
+static int open_behind_fd(const struct target *target, bool writable)
+{
+	uint64_t id;
+	int64_t age;
+	int fd = -1;
+
+	if (descriptor_look(target->pid, target->fd, &id, &age))
+		fd = ctxfd_open(id, writable ? CTX_OPEN_CONTROL : 0);
+	if (fd < 0)
+		complain_refused(target, target->pid);
+	return fd;
 }
 
 static int open_by_fd(const struct target *target, bool writable)
@@ -127,6 +156,8 @@ static int open_by_fd(const struct target *target, bool writable)
 	struct ctx_info info;
 	const char *wrong;
 
+	if (fd < 0 && errno == EPERM)
+		return open_behind_fd(target, writable);
 	if (fd < 0) {
 		complain_not_taken(target);
 		return -1;
@@ -136,7 +167,7 @@ static int open_by_fd(const struct target *target, bool writable)
 	else if (writable && !info.id)
 		wrong = "that is /dev/ctx, the background, which is never cancelled";
 	else if (writable && !is_writable(fd))
-		wrong = "held read-only there; give the ID, or a holder marked * in 'ctx tree'";
+		wrong = "held read-only there; give the id";
 	else
 		return fd;
 	complain("%s: %s", target->text, wrong);
@@ -179,42 +210,139 @@ static enum search search(const struct context *context, bool writable, int *fd,
 	return result;
 }
 
-static int open_by_id(const struct target *target, struct forest *forest, bool writable)
+/* Whether a context has had this id: they are given out in turn. */
+static bool was_there(uint64_t id)
+{
+	int fd = ctxfd_with_cancel(ctxfd_background());
+	struct ctx_info info;
+	bool later = fd >= 0 && !ctxfd_info(fd, &info) && info.id > id;
+
+	if (fd >= 0)
+		close(fd);
+	return later;
+}
+
+/* Where every context that there is can be seen. */
+static bool in_first_pid_namespace(void)
+{
+	/* Its inode's number is fixed: PROC_PID_INIT_INO of the kernel. */
+	static const ino_t first = 0xeffffffc;
+	struct stat st;
+
+	return !stat("/proc/self/ns/pid", &st) && st.st_ino == first;
+}
+
+/* Sets errno to ESTALE for a context that was there once. */
+static void complain_not_there(const struct target *target, uint64_t id)
+{
+	bool was = was_there(id);
+
+	if (was && in_first_pid_namespace()) {
+		complain("%s: this context is no more", target->text);
+		errno = ESTALE;
+		return;
+	}
+	complain("%s: %s; 'ctx tree' lists them", target->text, was ?
+		 "this context is no more, or is of another container" :
+		 "there is no such context");
+	errno = ENOENT;
+}
+
+/* From a process that has it. @opened is why it could not be opened. */
+static int open_held(const struct target *target, uint64_t id, struct forest *forest, bool writable,
+		     int opened)
 {
 	enum search result = NOBODY;
 	pid_t pid = 0;
 	int fd, i;
 
-	for (i = 0; i < SEARCHES; i++) {
+	/* Without /proc, what the module said has to do. */
+	for (i = 0; i < SEARCHES && (opened == ENOTTY || !access("/proc/self", F_OK)); i++) {
 		if (i || !forest->nr) {
 			forest_free(forest);
 			forest_scan(forest);
 		}
-		result = search(forest_find(forest, target->id), writable, &fd, &pid);
+		result = search(forest_find(forest, id), writable, &fd, &pid);
 		if (result == FOUND)
 			return fd;
 		if (result == REFUSED || result == READ_ONLY)
 			break;
 	}
-	switch (result) {
-	case REFUSED:
+	if (opened == EPERM)
+		complain("%s: this context is another user's; try as root", target->text);
+	else if (result == REFUSED)
 		complain_refused(target, pid);
-		break;
-	case READ_ONLY:
+	else if (result == READ_ONLY)
 		complain("%s: held read-only by all that you may see; try as root", target->text);
-		break;
-	default:
-		if (!forest->nr)
-			need_module();
+	else if (opened == ENOENT)
+		complain_not_there(target, id);
+	else if (!forest->nr && access("/dev/ctx", F_OK))
+		need_module();
+	else
 		complain("%s: nobody holds such a context%s", target->text, forest->nr_hidden ?
 			 " that you may see; try as root" : "; 'ctx tree' lists them");
-	}
 	return -1;
+}
+
+/* Whether the module finds contexts; says so where it is too old. */
+static bool module_finds(void)
+{
+	static bool said; /* one line a run, however many contexts are named */
+
+	if (can_find())
+		return true;
+	if (errno == ENOTTY && !said)
+		complain("the module is too old to find contexts by id or name; searching /proc");
+	said |= errno == ENOTTY;
+	return false;
+}
+
+static int open_by_id(const struct target *target, uint64_t id, struct forest *forest,
+		      bool writable)
+{
+	int fd, why = ENOTTY;
+
+	if (module_finds()) {
+		fd = ctxfd_open(id, writable ? CTX_OPEN_CONTROL : 0);
+		if (fd >= 0)
+			return fd;
+		why = errno;
+		if (why != ENOENT && why != EPERM) {
+			complain("%s: cannot open it: %s", target->text, strerror(why));
+			return -1;
+		}
+	}
+	return open_held(target, id, forest, writable, why);
+}
+
+static uint64_t id_of_name(const struct target *target, struct forest *forest)
+{
+	struct found found = {};
+	uint64_t id;
+
+	if (module_finds()) {
+		find_listed(&found, target->text);
+	} else {
+		if (!forest->nr)
+			forest_scan(forest);
+		find_held(&found, forest, target->text);
+		if (!forest->nr && access("/dev/ctx", F_OK))
+			need_module();
+	}
+	id = found_one(&found, target->text);
+	free(found.info);
+	return id;
 }
 
 int target_open(const struct target *target, struct forest *forest, bool writable)
 {
-	return target->id ? open_by_id(target, forest, writable) : open_by_fd(target, writable);
+	uint64_t id = target->id;
+
+	if (target->pid)
+		return open_by_fd(target, writable);
+	if (!id)
+		id = id_of_name(target, forest);
+	return id ? open_by_id(target, id, forest, writable) : -1;
 }
 
 int ambient_open(void)

@@ -40,7 +40,10 @@ static int open_watch(const struct target *target, struct forest *forest)
 	return watch;
 }
 
-/* A watch of each target, or the ambient context where there is none. */
+/*
+ * A watch of each target, or the ambient context where there is none. One that is no
+ * more has ended.
+ */
 static bool open_all(struct wait *wait, const struct target *targets, int n)
 {
 	struct forest forest = {};
@@ -50,13 +53,40 @@ static bool open_all(struct wait *wait, const struct target *targets, int n)
 	wait->fds = need(calloc(wait->nr, sizeof(*wait->fds)));
 	for (i = 0; i < (int)wait->nr; i++) {
 		fd = n ? open_watch(&targets[i], &forest) : ambient_open();
-		if (fd < 0)
+		if (fd < 0 && errno != ESTALE)
 			break;
 		wait->fds[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
+		wait->nr_left += fd >= 0;
 	}
 	forest_free(&forest);
-	wait->nr_left = wait->nr;
 	return i == (int)wait->nr;
+}
+
+static void say_whom(int fd)
+{
+	char name[CTX_NAME_LEN + sizeof(" ''")] = "";
+	struct ctx_info info;
+
+	if (ctxfd_info(fd, &info))
+		die("cannot ask: %s", strerror(errno));
+	if (*info.name)
+		snprintf(name, sizeof(name), " '%s'", info.name);
+	if (!info.id)
+		complain("waiting for the background, which is never cancelled");
+	else if (info.maker)
+		complain("waiting for #%llu%s, made by process %d", info.id, name, info.maker);
+	else
+		complain("waiting for #%llu%s", info.id, name);
+}
+
+/* Those that it has to wait for. */
+static void say_all(const struct wait *wait)
+{
+	nfds_t i;
+
+	for (i = 0; i < wait->nr; i++)
+		if (wait->fds[i].fd >= 0)
+			say_whom(wait->fds[i].fd);
 }
 
 static void tell(int fd)
@@ -123,36 +153,50 @@ static const struct timespec *left_until(const struct timespec *end, struct time
 	return left;
 }
 
+static bool is_zero(const struct timespec *timeout)
+{
+	return timeout && !timeout->tv_sec && !timeout->tv_nsec;
+}
+
 static int wait_for_all(struct wait *wait)
 {
+	const struct timespec *end, at_once = {};
 	struct timespec end_buf, left;
-	const struct timespec *end = end_of(wait->timeout, &end_buf);
+	/* Whom it waits for, which it does not where it only looks. */
+	bool said = wait->quiet || is_zero(wait->timeout);
 	int n;
 
+	end = end_of(wait->timeout, &end_buf);
 	for (;;) {
-		n = ppoll(wait->fds, wait->nr, left_until(end, &left), NULL);
+		/* The first time it only looks. */
+		n = ppoll(wait->fds, wait->nr, said ? left_until(end, &left) : &at_once, NULL);
 		if (n > 0)
 			collect(wait);
 		if (!wait->nr_left || (wait->any && wait->nr_left < wait->nr))
 			return STATUS_YES;
-		if (!n)
+		if (!n && said)
 			return STATUS_NO;
 		if (n < 0 && errno != EINTR) {
 			complain("cannot wait: %s", strerror(errno));
 			return STATUS_ERROR;
 		}
+		if (!said)
+			say_all(wait);
+		said = true;
 	}
 }
 
 static void help(void)
 {
-	puts("Usage: ctx wait [OPTION]... [PID:FD|ID]...\n"
+	puts("Usage: ctx wait [OPTION]... [NAME|ID|PID:FD]...\n"
 	     "Wait until all of the contexts are cancelled, and print a line for each as it\n"
 	     "comes: id, name, state, cause and message. Without arguments, wait for the\n"
-	     "context that this command runs under.\n\n"
-	     "  -t, --timeout=DURATION    at most so long: 5, 5s, 1.5h, 100ms; 0 only looks\n"
+	     "context that this command runs under. A context that is no more, as an id\n"
+	     "shows, has ended.\n\n"
+	     "  -t, --timeout=DURATION    at most so long: 5, 5s, 1h30m, 100ms, inf; 0 only\n"
+	     "                            looks\n"
 	     "  -a, --any                 until one of them is cancelled\n"
-	     "  -q, --quiet               print nothing\n"
+	     "  -q, --quiet               print no lines, nor whom it waits for\n"
 	     "  -h, --help                this text\n\n"
 	     "Exit status: 0 where they were cancelled, 1 where the timeout passed before,\n"
 	     "2 where it could not wait.");
