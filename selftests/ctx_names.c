@@ -6,6 +6,10 @@
 #include "ctx_command.h"
 #include "race.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+
 FIXTURE(names) {
 	int dev;
 };
@@ -220,6 +224,56 @@ TEST_F(names, takes_what_one_holds_of_another_user)
 	}
 	check_child(user);
 	check_cancelled(fd, ECANCELED, ECANCELED, ctx_id(fd));
+}
+
+/* What a module from before CTX_IOC_OPEN and CTX_IOC_LIST does, and the rest as it is. */
+static int forget_ids(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CTX_IOC_OPEN, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CTX_IOC_LIST, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(filter) / sizeof(*filter),
+		.filter = filter,
+	};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?:
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+TEST_F(names, serves_with_an_older_module)
+{
+	static const char too_old[] =
+		"the module is too old to find contexts by id or name; searching /proc\n";
+	char *name = own_name("old");
+	int fd = new(self->dev, name), other = new(self->dev, "other");
+	struct tool tool;
+	pid_t pid;
+
+	in_child(pid) {
+		ASSERT_EQ(0, forget_ids());
+		tool_run(&tool, "info", name, by_id(other));
+		EXPECT_EQ(0, tool.status);
+		/* Once, however many there are. */
+		check_text(format("ctx info: %s", too_old), tool.err);
+		check_has(tool.out, format("id:         %llu\nname:       %s\n", ctx_id(fd), name));
+		tool_free(&tool);
+		check_tool(0, "", format("ctx cancel: %s", too_old), "cancel", name);
+		check_tool(0, "none\n", format("ctx deadline: %s", too_old), "deadline",
+			   by_id(other));
+		check_tool(2, "", format("ctx cancel: %sctx cancel: 123456789: nobody holds such a "
+					 "context; 'ctx tree' lists them\n", too_old), "cancel",
+			   "123456789");
+	}
+	check_child(pid);
+	check_cancelled(fd, ECANCELED, ECANCELED, ctx_id(fd));
+	check_alive(other);
 }
 
 /* wait */
