@@ -362,6 +362,24 @@ static int64_t do_block(struct agent *agent, int fd)
 	}
 }
 
+/* As BATCH_ASKED has it. */
+static int64_t do_asked(struct agent *agent, int fd)
+{
+	const struct op *op = &agent->op;
+	struct ctx_info info;
+	uint64_t value;
+	int64_t ret;
+
+	if (ioctl(agent->fds[BATCH_ASKED_SLOT(op->index)], CTX_IOC_INFO, &info))
+		return -errno;
+	memcpy(&value, (char *)&info + BATCH_ASKED_AT(op->index), sizeof(value));
+	if (op->kind == OP_LIST)
+		value--;
+	memcpy((void *)(uintptr_t)op->arg, &value, sizeof(value));
+	ret = ioctl(fd, op->cmd, op->arg);
+	return op->out < 0 ? result(ret) : keep(agent, ret);
+}
+
 /* A deadline that is about to come, and its coming */
 static int64_t do_expire(struct agent *agent, int fd)
 {
@@ -443,6 +461,9 @@ static int64_t do_on_slot(struct agent *agent, int fd)
 		return do_purge(fd, op->cmd);
 	case OP_BLOCK:
 		return do_block(agent, fd);
+	case OP_OPEN:
+	case OP_LIST:
+		return do_asked(agent, fd);
 	case OP_EXPIRE:
 		return do_expire(agent, fd);
 	case OP_ASYNC:

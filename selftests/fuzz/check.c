@@ -202,6 +202,9 @@ static int check_out(struct run *run, unsigned int i)
 			return failed(run, i, "another event");
 		if (check_id(run, i, expect->about, event.origin_id))
 			return -1;
+	} else if (run->ops[i].kind == OP_LIST && expect->out_len) {
+		if (check_id(run, i, expect->about, *(const uint64_t *)out))
+			return -1;
 	} else if (!expect->out && expect->out_len) {
 		for (n = known; n < expect->out_len; n++)
 			if (out[n])
@@ -218,7 +221,7 @@ static int check_out(struct run *run, unsigned int i)
 
 static bool has_out(const struct op *op)
 {
-	return op->kind == OP_READ ||
+	return op->kind == OP_READ || op->kind == OP_LIST ||
 	       (op->kind == OP_IOCTL && (ANY_SIZE(op->cmd) == ANY_SIZE(CTX_IOC_INFO) ||
 					 ANY_SIZE(op->cmd) == ANY_SIZE(CTX_IOC_GET_VALUE)));
 }

@@ -81,6 +81,7 @@ struct context {
  * struct description - an open file description
  * @context: of which
  * @writable: it is the owner's
+ * @control: it can do what the owner's can, and its end is nobody's
  * @watch_only: it is a stranger's
  * @nonblock: O_NONBLOCK
  * @async: O_ASYNC, which who is killed leaves on
@@ -90,6 +91,7 @@ struct context {
 struct description {
 	int		context;
 	bool		writable;
+	bool		control;
 	bool		watch_only;
 	bool		nonblock;
 	bool		async;

@@ -165,7 +165,8 @@ static void close_writable(struct model *m)
 
 	for (fd = 0; fd < FDS_MAX; fd++) {
 		description = description_of_fd(m, fd);
-		if (description != NOBODY && m->descriptions[description].writable)
+		if (description != NOBODY && (m->descriptions[description].writable ||
+					      m->descriptions[description].control))
 			close_fd(m, fd);
 	}
 }
@@ -523,6 +524,12 @@ static void step_on_slot(struct model *m, const struct op *op, struct expect *ex
 		break;
 	case OP_CLOSE:
 		close_fd(m, model_fd(m, op->slot));
+		break;
+	case OP_OPEN:
+		step_open(m, op, expect);
+		break;
+	case OP_LIST:
+		step_list(m, op, expect);
 		break;
 	case OP_DUP:
 		step_dup(m, op, expect);

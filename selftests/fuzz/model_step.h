@@ -23,6 +23,10 @@ void close_fd(struct model *m, int fd);
 void install(struct model *m, int slot, int description, bool cloexec,
 	     struct expect *expect);
 
+/* model_ids.c */
+void step_open(struct model *m, const struct op *op, struct expect *expect);
+void step_list(const struct model *m, const struct op *op, struct expect *expect);
+
 /* model_ioctl.c */
 void step_ioctl(struct model *m, const struct op *op, struct expect *expect);
 void step_set_deadline(struct model *m, const struct op *op, struct expect *expect);

@@ -430,6 +430,39 @@ static void make_ioctl(struct op *op, struct rnd *rnd)
 		op->arg = bad_address(rnd);
 }
 
+#define ASKED_PARENT	(offsetof(struct ctx_info, parent_id) << 8)
+
+/* The id is put at the beginning of the structure when it is known. */
+static void make_open(struct op *op, struct rnd *rnd)
+{
+	struct ctx_open_args *args = (void *)op->memory->args;
+
+	op->slot = BACKGROUND;
+	op->index = any_slot(rnd) | (rnd_one_in(rnd, 3) ? ASKED_PARENT : 0);
+	op->out = any_out(rnd);
+	op->cmd = CTX_IOC_OPEN;
+	op->arg = (uintptr_t)args;
+	args->flags = rnd_below(rnd, 2) ? CTX_OPEN_CONTROL : 0;
+	args->fd_flags = rnd_below(rnd, 4);
+	if (rnd_one_in(rnd, 16))
+		args->flags |= 1u << rnd_below(rnd, 32);
+	if (rnd_one_in(rnd, 16))
+		args->fd_flags |= 1u << rnd_below(rnd, 32);
+}
+
+static void make_list(struct op *op, struct rnd *rnd)
+{
+	struct ctx_list_args *args = (void *)op->memory->args;
+
+	op->slot = BACKGROUND;
+	op->index = any_slot(rnd);
+	op->cmd = CTX_IOC_LIST;
+	op->arg = (uintptr_t)args;
+	memset(op->memory->out, UNTOUCHED, OUT_SIZE);
+	args->ids = (uintptr_t)op->memory->out;
+	args->nr = 1;
+}
+
 static void make_near_deadline(struct op *op, struct rnd *rnd)
 {
 	struct ctx_deadline_args *args = (void *)op->memory->args;
@@ -454,13 +487,15 @@ static enum op_kind kind_by_percent(struct rnd *rnd, const unsigned char *percen
 static enum op_kind any_kind(struct rnd *rnd, bool apart)
 {
 	static const unsigned char percent[OP_KINDS] = {
-		[OP_IOCTL] = 73, [OP_CLOSE] = 7, [OP_DUP] = 3, [OP_POLL] = 1, [OP_READ] = 5,
+		[OP_IOCTL] = 72, [OP_CLOSE] = 7, [OP_DUP] = 3, [OP_POLL] = 1, [OP_READ] = 5,
 		[OP_MMAP] = 3, [OP_MUNMAP] = 1, [OP_WAIT] = 5, [OP_UNWAIT] = 2,
+		[OP_OPEN] = 1,
 	};
 	static const unsigned char percent_apart[OP_KINDS] = {
-		[OP_IOCTL] = 54, [OP_CLOSE] = 5, [OP_DUP] = 2, [OP_POLL] = 1, [OP_READ] = 2,
+		[OP_IOCTL] = 51, [OP_CLOSE] = 5, [OP_DUP] = 2, [OP_POLL] = 1, [OP_READ] = 2,
 		[OP_EXPIRE] = 1, [OP_FORK] = 9, [OP_EXEC] = 2, [OP_KILL] = 4, [OP_SEND] = 4,
 		[OP_RECEIVE] = 4, [OP_PURGE] = 2, [OP_BLOCK] = 9, [OP_ASYNC] = 1,
+		[OP_OPEN] = 2, [OP_LIST] = 1,
 	};
 
 	if (apart)
@@ -468,6 +503,9 @@ static enum op_kind any_kind(struct rnd *rnd, bool apart)
 	/* These wait for clocks, which costs as much as a thousand others. */
 	if (rnd_one_in(rnd, 2000))
 		return rnd_one_in(rnd, 2) ? OP_EXPIRE : OP_LAPSE;
+	/* It looks through the table of all contexts. */
+	if (rnd_one_in(rnd, 500))
+		return OP_LIST;
 	return kind_by_percent(rnd, percent);
 }
 
@@ -645,6 +683,12 @@ void op_make(struct op *op, uint64_t seed, unsigned int i, bool apart)
 	case OP_UNWAIT:
 		op->index = rnd_below(&rnd, WAITERS);
 		break;
+	case OP_OPEN:
+		make_open(op, &rnd);
+		break;
+	case OP_LIST:
+		make_list(op, &rnd);
+		break;
 	case OP_FORK:
 	case OP_KILL:
 		op->index = 1 + rnd_below(&rnd, PROCESSES - 1);
@@ -739,7 +783,8 @@ void op_print(FILE *to, const struct op *op)
 	static const char * const names[OP_KINDS] = {
 		[OP_CLOSE] = "close", [OP_DUP] = "dup", [OP_POLL] = "poll", [OP_READ] = "read",
 		[OP_MMAP] = "mmap", [OP_MUNMAP] = "munmap", [OP_WAIT] = "wait",
-		[OP_UNWAIT] = "unwait", [OP_EXPIRE] = "expire", [OP_LAPSE] = "lapse",
+		[OP_UNWAIT] = "unwait", [OP_OPEN] = "open", [OP_LIST] = "list",
+		[OP_EXPIRE] = "expire", [OP_LAPSE] = "lapse",
 		[OP_FORK] = "fork", [OP_EXEC] = "exec", [OP_KILL] = "kill", [OP_SEND] = "send",
 		[OP_RECEIVE] = "receive", [OP_PURGE] = "purge", [OP_BLOCK] = "block",
 		[OP_ASYNC] = "async",

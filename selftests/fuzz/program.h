@@ -34,6 +34,8 @@ enum op_kind {
 	OP_MUNMAP,
 	OP_WAIT,	/* a waiter joins, as epoll's do */
 	OP_UNWAIT,
+	OP_OPEN,	/* by the id of the context of a slot, or of its parent */
+	OP_LIST,	/* the first id from that of the context of a slot on */
 	OP_EXPIRE,	/* a deadline strikes: waits for that */
 	OP_LAPSE,	/* a deadline is set and removed: must not strike */
 	/* In programs of several processes alone */
@@ -68,7 +70,7 @@ enum { PARENT_NONE = -1, PARENT_CLOSED = -2, PARENT_OTHER = -3 };
  * @viewer: process that looks at things after it
  * @slot: whose descriptor it is about
  * @out: the slot for a descriptor that it makes
- * @index: of a mapping, waiter, process or socket
+ * @index: of a mapping, waiter, process or socket; whose id, as BATCH_ASKED has it
  * @cmd: the ioctl's number; bytes of a read; protection of a mapping
  * @arg: address that the call gets
  * @look: slot that is looked at after it

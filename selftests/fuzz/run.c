@@ -65,6 +65,7 @@ static void make_calls(struct run *run, unsigned int i)
 		[OP_IOCTL] = BATCH_IOCTL, [OP_CLOSE] = BATCH_CLOSE, [OP_DUP] = BATCH_DUP,
 		[OP_POLL] = BATCH_POLL, [OP_READ] = BATCH_READ, [OP_MMAP] = BATCH_MMAP,
 		[OP_MUNMAP] = BATCH_MUNMAP, [OP_WAIT] = BATCH_WAIT, [OP_UNWAIT] = BATCH_UNWAIT,
+		[OP_OPEN] = BATCH_ASKED, [OP_LIST] = BATCH_ASKED,
 	};
 	const struct op *op = &run->ops[i];
 	struct batch_call *calls = &run->calls[CALLS_PER_OP * i];
@@ -74,6 +75,8 @@ static void make_calls(struct run *run, unsigned int i)
 			.what = what[op->kind], .flags = BATCH_STAMP, .slot = op->slot,
 			.out = op->out, .index = op->index, .cmd = op->cmd, .arg = op->arg,
 		};
+	if (op->kind == OP_LIST)
+		calls[0].flags |= BATCH_BEFORE;
 	calls[1] = (struct batch_call) {
 		.what = BATCH_IOCTL, .flags = BATCH_STAMP, .slot = op->look, .out = -1,
 		.cmd = CTX_IOC_INFO, .arg = (uintptr_t)&run->info[i],

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many calls from one entry into the kernel; see ctx_batch.h. It knows nothing of contexts: each
- * call does what the system call of its name does to the file.
+ * Many calls from one entry into the kernel; see ctx_batch.h. Each call does what the system call
+ * of its name does to the file, whatever that is; only BATCH_ASKED knows of contexts.
  */
+#include <linux/ctx.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -108,6 +109,29 @@ static long batch_ioctl(struct file *file, const struct batch_call *call)
 	if (!file->f_op->unlocked_ioctl)
 		return -ENOTTY;
 	return file->f_op->unlocked_ioctl(file, call->cmd, call->arg);
+}
+
+/* Puts what BATCH_ASKED asks for at @call->arg. */
+static long batch_ask(struct batch *batch, const struct batch_call *call)
+{
+	u64 room = call->arg + BATCH_ASKED_ROOM, value;
+	int fd = batch_slot(batch, BATCH_ASKED_SLOT(call->index));
+	struct file *file = fd < 0 ? NULL : fget(fd);
+	long ret;
+
+	if (!file)
+		return -EBADF;
+	ret = batch_ioctl(file, &(struct batch_call){ .cmd = CTX_IOC_INFO, .arg = room });
+	__fput_sync(file);
+	if (ret)
+		return ret;
+	if (BATCH_ASKED_AT(call->index) > sizeof(struct ctx_info) - sizeof(value))
+		return -EINVAL;
+	if (get_user(value, (u64 __user *)u64_to_user_ptr(room + BATCH_ASKED_AT(call->index))))
+		return -EFAULT;
+	if (call->flags & BATCH_BEFORE)
+		value--;
+	return put_user(value, (u64 __user *)u64_to_user_ptr(call->arg));
 }
 
 static long batch_read(struct file *file, const struct batch_call *call)
@@ -274,6 +298,9 @@ static long batch_on_file(struct batch *batch, const struct batch_call *call)
 	switch (call->what) {
 	case BATCH_IOCTL:
 		ret = batch_ioctl(file, call);
+		break;
+	case BATCH_ASKED:
+		ret = batch_ask(batch, call) ?: batch_ioctl(file, call);
 		break;
 	case BATCH_DUP:
 		ret = batch_dup(file);

@@ -32,6 +32,7 @@ enum batch_what {
 	BATCH_VIEW,	/* writes a struct batch_view to @arg; @cmd 1: without the descriptors */
 	BATCH_FD,	/* writes the number of @slot's descriptor, an __s32, to @arg */
 	BATCH_ASYNC,	/* O_ASYNC of @slot, on where @cmd */
+	BATCH_ASKED,	/* ioctl(@slot, @cmd, @arg) about another slot, see BATCH_ASKED_SLOT */
 	BATCH_MEET,	/* meets another task, see BATCH_MEET_NS */
 };
 
@@ -44,13 +45,23 @@ enum batch_what {
  */
 #define BATCH_MEET_NS	1000000
 
+/*
+ * BATCH_ASKED first has CTX_IOC_INFO of the slot BATCH_ASKED_SLOT(@index) write to @arg +
+ * BATCH_ASKED_ROOM, and puts the 8 bytes that stand at BATCH_ASKED_AT(@index) there at @arg: an
+ * id, say, which nobody knows before it runs.
+ */
+#define BATCH_ASKED_SLOT(index)	((index) & 0xff)
+#define BATCH_ASKED_AT(index)	((index) >> 8)
+#define BATCH_ASKED_ROOM	128
+
 /* @flags of a call */
 #define BATCH_STAMP	0x1	/* @begin and @end are wanted */
+#define BATCH_BEFORE	0x2	/* of BATCH_ASKED: the number before that one */
 
 /**
  * struct batch_call - a call, and what came of it
  * @what: enum batch_what
- * @flags: BATCH_STAMP
+ * @flags: BATCH_STAMP, BATCH_BEFORE
  * @slot: whose descriptor it is about; beyond the slots, or an empty one, is EBADF
  * @out: for the descriptor that it returns; what was there is closed. -1 for none: then the
  *	caller has it
