@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <linux/ctx.h>
+
 #define STATUS_TIMED_OUT	124
 #define STATUS_FAILED		125	/* ctx run itself */
 #define STATUS_CANNOT_EXEC	126
@@ -28,12 +30,26 @@
 /* In nanoseconds of CLOCK_MONOTONIC. */
 #define NEVER			INT64_MAX
 
-struct run {
+/* What the user asks for. */
+struct run_options {
 	char **command;
-	int signal;
+	int signal;		/* that is to end the command */
+	int64_t timeout;	/* NEVER for none */
 	int64_t kill_after;	/* NEVER for no SIGKILL */
 	bool detach;
+	const char *name;	/* NULL for the command's */
+	uint32_t nr_values;
+	struct ctx_value values[CTX_VALUES_MAX];
+};
 
+/*
+ * run_supervisor.c: runs the command, and waits for its end and that of all that
+ * it has started. Returns the exit status.
+ */
+int run_command(const struct run_options *options);
+
+struct run {
+	const struct run_options *options;
 	int ctx;		/* writable */
 	int watch;
 	uint64_t id;

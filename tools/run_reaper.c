@@ -74,9 +74,9 @@ static _Noreturn void become_command(const struct run *run, pid_t reaper, bool *
 		*never_ran = true;
 		_exit(STATUS_FAILED);
 	}
-	execvp(run->command[0], run->command);
+	execvp(run->options->command[0], run->options->command);
 	err = errno;
-	complain("cannot run '%s': %s", run->command[0], strerror(err));
+	complain("cannot run '%s': %s", run->options->command[0], strerror(err));
 	_exit(err == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXEC);
 }
 
@@ -92,7 +92,7 @@ static void report(const struct reaper *reaper, int status, int err)
 /* The command did not run, as the context was cancelled before. */
 static void report_cancelled(const struct reaper *reaper)
 {
-	report(reaper, reaper->run->signal, ctxfd_err(reaper->run->watch));
+	report(reaper, reaper->run->options->signal, ctxfd_err(reaper->run->watch));
 }
 
 /*
@@ -212,15 +212,15 @@ static void stop_pass(struct reaper *reaper)
 	int64_t begin = now(), end;
 	/* Not before the signal was sent once, however soon KILL is to follow. */
 	bool kill_all = begin >= reaper->kill_at &&
-			(reaper->warned || reaper->run->signal == SIGKILL);
+			(reaper->warned || reaper->run->options->signal == SIGKILL);
 
 	reaper->warned = true;
 	if (kill_all)
 		cgroup_kill(&reaper->cgroup);
-	if (tree_signal(reaper->tree, kill_all ? SIGKILL : reaper->run->signal) < 0 &&
+	if (tree_signal(reaper->tree, kill_all ? SIGKILL : reaper->run->options->signal) < 0 &&
 	    reaper->command)
 		/* There is no /proc: what the command leaves behind is not found. */
-		kill(reaper->command, kill_all ? SIGKILL : reaper->run->signal);
+		kill(reaper->command, kill_all ? SIGKILL : reaper->run->options->signal);
 	/*
 	 * Again and again, as the tree may change under the eye of the walk, but
 	 * never for long: many reapers may be at work.
@@ -245,8 +245,8 @@ static void begin_to_stop(struct reaper *reaper)
 
 	reaper->stopping = true;
 	reaper->pause = PAUSE_MIN;
-	reaper->kill_at = run->kill_after > NEVER - begin ? NEVER : begin + run->kill_after;
-	if (run->signal == SIGKILL)
+	reaper->kill_at = run->options->kill_after > NEVER - begin ? NEVER : begin + run->options->kill_after;
+	if (run->options->signal == SIGKILL)
 		reaper->kill_at = begin;
 	reaper->next = begin;
 }
@@ -290,7 +290,7 @@ _Noreturn void reaper(struct run *run)
 		}
 	}
 	cgroup_remove(&reaper.cgroup);
-	if (run->detach)
+	if (run->options->detach)
 		ctxfd_cancel_cause(run->ctx, 0, "nothing of the command is left");
 	_exit(0);
 }
