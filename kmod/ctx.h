@@ -467,6 +467,13 @@ static inline struct hlist_bl_head *ctx_table_list(u64 id)
 	return ctx_table + (id * ctx_table_multiplier >> (64 - CTX_TABLE_BITS));
 }
 
+/*
+ * For what is done to a list under its lock, which is a bit of the first pointer: who waits
+ * for that sets the bit again and again while it is set, which changes nothing, and
+ * ctx_scan_table() looks whether a list is empty and may miss what is just coming.
+ */
+#define ctx_table_do(action)	((void)data_race(((action), 0)))
+
 /**
  * ctx_register - let a context be found from now on
  * @ctx: the caller has a reference
@@ -478,8 +485,8 @@ static inline void ctx_register(struct ctx *ctx)
 	struct hlist_bl_head *list = ctx_table_list(ctx->id);
 
 	hlist_bl_lock(list);
-	hlist_bl_add_head(&ctx->entry, list);
-	hlist_bl_unlock(list);
+	ctx_table_do(hlist_bl_add_head(&ctx->entry, list));
+	ctx_table_do(hlist_bl_unlock(list));
 }
 
 /**
@@ -495,8 +502,8 @@ static inline void ctx_unregister(struct ctx *ctx)
 	if (hlist_bl_unhashed(&ctx->entry))
 		return;
 	hlist_bl_lock(list);
-	__hlist_bl_del(&ctx->entry);
-	hlist_bl_unlock(list);
+	ctx_table_do(__hlist_bl_del(&ctx->entry));
+	ctx_table_do(hlist_bl_unlock(list));
 }
 
 /* cancel.c: being cancelled */

@@ -59,7 +59,8 @@ static struct ctx *ctx_lookup(u64 id)
 	struct hlist_bl_node *pos;
 
 	hlist_bl_lock(list);
-	hlist_bl_for_each_entry(ctx, pos, list, entry) {
+	for (pos = data_race(hlist_bl_first(list)); pos; pos = pos->next) {
+		ctx = hlist_bl_entry(pos, struct ctx, entry);
 		if (ctx->id != id)
 			continue;
 		/* Model: ref_not_zero. As in ctx_mark_children(). */
@@ -67,7 +68,7 @@ static struct ctx *ctx_lookup(u64 id)
 			found = ctx;
 		break;
 	}
-	hlist_bl_unlock(list);
+	ctx_table_do(hlist_bl_unlock(list));
 	return found;
 }
 
@@ -142,7 +143,8 @@ static void ctx_scan_list(struct ctx_scan *scan, struct hlist_bl_head *list, str
 	struct ctx *ctx;
 
 	hlist_bl_lock(list);
-	for (pos = from ? from->entry.next : hlist_bl_first(list); pos; pos = pos->next) {
+	pos = from ? from->entry.next : data_race(hlist_bl_first(list));
+	for (; pos; pos = pos->next) {
 		ctx = hlist_bl_entry(pos, struct ctx, entry);
 		verdict = ctx_scan_judge(scan, ctx);
 		if (++n >= CTX_BATCH || verdict == CTX_ASK) {
@@ -156,7 +158,7 @@ static void ctx_scan_list(struct ctx_scan *scan, struct hlist_bl_head *list, str
 		if (scan->at)
 			break;
 	}
-	hlist_bl_unlock(list);
+	ctx_table_do(hlist_bl_unlock(list));
 }
 
 /* Without a lock: security modules that are asked may sleep. */

@@ -239,14 +239,19 @@ uint32_t model_status(const struct model *m, unsigned int map)
 	return origin == NOBODY ? 0 : m->contexts[origin].err;
 }
 
-/* A waiter that came in time is woken once; who came late knew already. */
+/*
+ * A waiter that came in time is woken, and once where it was the only one: where it takes
+ * long to wake several, who goes on begins anew. Who came late knew already.
+ */
 uint32_t model_woken(const struct model *m, unsigned int waiter)
 {
 	const struct waiter *w = &m->waiters[waiter];
 
 	if (w->description == NOBODY || !model_is_over(m, w->description))
 		return 0;
-	return w->in_time ? 1 : WOKEN_OR_NOT;
+	if (!w->in_time)
+		return WOKEN_OR_NOT;
+	return w->shared ? WOKEN_SOMETIMES : 1;
 }
 
 /* A context exists as long as a descriptor or a context below needs it. */

@@ -13,6 +13,7 @@
 
 #define NOBODY		(-1)
 #define WOKEN_OR_NOT	UINT32_MAX
+#define WOKEN_SOMETIMES	(UINT32_MAX - 1)	/* at least once */
 #define CONTEXTS_MAX	(OPS_MAX + 1)	/* the background is context 0 */
 #define FDS_MAX		14		/* RLIMIT_NOFILE: few enough for EMFILE */
 
@@ -99,10 +100,11 @@ struct description {
 	unsigned int	refs;
 };
 
-/* A waiter: of which description, and whether it came before the cancellation. */
+/* A waiter: of which description, whether it came before the cancellation, and was not alone. */
 struct waiter {
 	int		description;
 	bool		in_time;
+	bool		shared;
 };
 
 /**

@@ -74,9 +74,20 @@ static void step_munmap(struct model *m, const struct op *op, struct expect *exp
 	put_description(m, description);
 }
 
+/* Two that wait for one context know of each other from here on. */
+static void share(const struct model *m, struct waiter *waiter, struct waiter *other)
+{
+	if (other == waiter || other->description == NOBODY ||
+	    m->descriptions[other->description].context !=
+	    m->descriptions[waiter->description].context)
+		return;
+	waiter->shared = true;
+	other->shared = true;
+}
+
 static void step_wait(struct model *m, const struct op *op, struct expect *expect)
 {
-	struct waiter *waiter = &m->waiters[op->index];
+	struct waiter *waiter = &m->waiters[op->index], *other;
 	int context = model_context(m, op->slot);
 
 	if (waiter->description != NOBODY) {
@@ -85,6 +96,9 @@ static void step_wait(struct model *m, const struct op *op, struct expect *expec
 	}
 	waiter->description = description_of_slot(m, op->slot);
 	waiter->in_time = !cancelled(m, context);
+	waiter->shared = false;
+	for (other = m->waiters; other < m->waiters + WAITERS; other++)
+		share(m, waiter, other);
 	m->descriptions[waiter->description].refs++;
 	expect->ret = waiter->in_time ? 0 : POLLIN | POLLRDNORM;
 }
