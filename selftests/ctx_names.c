@@ -343,6 +343,58 @@ TEST_F(names, cannot_tell_in_a_container)
 	check_alive(fd);
 }
 
+/* run --under */
+
+/* What env -i and sudo leave of it: nothing. */
+TEST_F(names, runs_under_a_context)
+{
+	char *name = own_name("day"), *line;
+	int fd = new(self->dev, name);
+	char *ways[] = { name, by_id(fd), by_fd(fd) };
+	struct tool tool;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		tool_run(&tool, "run", "--under", ways[i], (char *)tool_path(), "info");
+		EXPECT_EQ(0, tool.status);
+		check_text("", tool.err);
+		line = format("\nparent:     %llu\n", ctx_id(fd));
+		check_has(tool.out, line);
+		tool_free(&tool);
+	}
+	check_alive(fd);
+}
+
+TEST_F(names, ends_what_runs_under_a_context)
+{
+	char *name = own_name("day");
+	int fd = new(self->dev, name), ready[2];
+	struct tool tool;
+	char byte;
+
+	ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
+	ASSERT_EQ(9, dup2(ready[1], 9));
+	close(ready[1]);
+	tool_start(&tool, (char *[]){ "ctx", "run", "--under", name, "sh", "-c",
+				      "echo >&9; exec sleep 1000", NULL });
+	close(9);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	ctx_cancel(fd, 0, NULL);
+	tool_end(&tool);
+	EXPECT_EQ(128 + SIGTERM, tool.status);
+	tool_free(&tool);
+}
+
+TEST_F(names, runs_nothing_under_what_is_not_there)
+{
+	char *name = own_name("nothing");
+
+	check_tool(125, "", format("ctx run: %s: there is no context of this name; 'ctx tree' lists "
+				   "them\n", name), "run", "--under", name, "true");
+	check_tool(125, "", "ctx run: '' names no context; try 'ctx run --help'\n", "run", "--under",
+		   "", "true");
+}
+
 /* deadline */
 
 /* 0 for none. */

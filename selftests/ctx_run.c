@@ -226,10 +226,10 @@ TEST_F(run, refuses_bad_usage)
 	check_bad_usage("which command?");
 	check_bad_usage("which command?", "-t", "1", "--");
 	check_bad_usage("-x is not an option", "-x", "true");
-	check_bad_usage("--timeout: 'soon' is no duration, such as 5s, 1.5h or 100ms",
+	check_bad_usage("--timeout: 'soon' is no duration, such as 5s, 1h30m, 100ms or inf",
 			"-t", "soon", "true");
 	check_bad_usage("--timeout: '-1' is negative", "-t", "-1", "true");
-	check_bad_usage("--kill-after: '5x' is no duration, such as 5s, 1.5h or 100ms",
+	check_bad_usage("--kill-after: '5x' is no duration, such as 5s, 1h30m, 100ms or inf",
 			"--kill-after=5x", "true");
 	check_bad_usage("--signal: 'NONE' is no signal", "-s", "NONE", "true");
 	check_bad_usage("--signal: '0' is no signal", "-s", "0", "true");

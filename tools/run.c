@@ -11,12 +11,13 @@
 #include "ctx.h"
 #include "run.h"
 
-enum { OPT_NAME = 256, OPT_VALUE, OPT_DETACH };
+enum { OPT_NAME = 256, OPT_UNDER, OPT_VALUE, OPT_DETACH };
 
 static const struct option options[] = {
 	{ "timeout",	required_argument,	NULL, 't' },
 	{ "kill-after",	required_argument,	NULL, 'k' },
 	{ "signal",	required_argument,	NULL, 's' },
+	{ "under",	required_argument,	NULL, OPT_UNDER },
 	{ "name",	required_argument,	NULL, OPT_NAME },
 	{ "value",	required_argument,	NULL, OPT_VALUE },
 	{ "detach",	no_argument,		NULL, OPT_DETACH },
@@ -33,12 +34,13 @@ static void help(void)
 	     "  -t, --timeout=DURATION     cancel the context after this time; 0 is at once\n"
 	     "  -k, --kill-after=DURATION  send KILL to what is left this long after the signal\n"
 	     "  -s, --signal=SIGNAL        the signal to send; TERM without\n"
+	     "      --under=NAME|ID|PID:FD a child of that context instead\n"
 	     "      --name=NAME            name of the context; the command's without\n"
 	     "      --value=KEY=VALUE      a value of the context, up to 16 times\n"
 	     "      --detach               let the context and what the command leaves behind\n"
 	     "                             outlive ctx run\n"
 	     "  -h, --help                 show this\n\n"
-	     "A DURATION is a number and ns, us, ms, s, m, h or d; seconds without. Without\n"
+	     "A DURATION is 5s, 1h30m, 100ms, inf and the like; seconds without a unit. Without\n"
 	     "--detach, the end of the command cancels the context, and ctx run ends when\n"
 	     "nothing that the command started is left.\n\n"
 	     "Exit status: 124 where a deadline had passed, 137 where that took KILL;\n"
@@ -142,6 +144,9 @@ static int set_option(int c, char **argv, struct run_options *run)
 		run->signal = parse_signal(optarg);
 		if (!run->signal)
 			status = bad_usage("--signal: '%s' is no signal", optarg);
+		break;
+	case OPT_UNDER:
+		run->under = optarg;
 		break;
 	case OPT_NAME:
 		run->name = optarg;

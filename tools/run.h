@@ -37,6 +37,7 @@ struct run_options {
 	int64_t timeout;	/* NEVER for none */
 	int64_t kill_after;	/* NEVER for no SIGKILL */
 	bool detach;
+	const char *under;	/* which context; NULL for the ambient one */
 	const char *name;	/* NULL for the command's */
 	uint32_t nr_values;
 	struct ctx_value values[CTX_VALUES_MAX];

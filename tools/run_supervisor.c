@@ -59,6 +59,23 @@ static void default_name(struct ctx_create_args *args, const char *path)
 	memcpy(args->name, name, len);
 }
 
+/* Returns -1 after having said why there is none. */
+static int open_parent(const struct run_options *options)
+{
+	char *text = (char *)options->under;
+	struct forest forest = {};
+	struct target target;
+	int parent;
+
+	if (!text)
+		return ambient_open();
+	if (!targets_parse(&target, &text, 1))
+		return -1;
+	parent = target_open(&target, &forest, false);
+	forest_free(&forest);
+	return parent;
+}
+
 static int create(struct run *run)
 {
 	const struct run_options *options = run->options;
@@ -68,7 +85,7 @@ static int create(struct run *run)
 		.values = (uintptr_t)options->values,
 	};
 	struct ctx_info info;
-	int parent = ambient_open();
+	int parent = open_parent(options);
 
 	if (parent < 0)
 		return -1;
@@ -86,13 +103,15 @@ static int create(struct run *run)
 		complain("cannot create the context: %s", why_not_created());
 		return -1;
 	}
+	if (options->under)
+		close(parent);
 	run->watch = ctxfd_watch(run->ctx);
 	if (run->watch < 0 || ctxfd_info(run->ctx, &info)) {
 		fail("cannot watch the context");
 		return -1;
 	}
 	run->id = info.id;
-	return parent;
+	return 0;
 }
 
 /* Signals that are to end the command rather than leave it behind. */
@@ -237,15 +256,23 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* The command's is another one. */
+static void close_ambient(void)
+{
+	int ambient = ctxfd_from_env();
+
+	if (ambient >= 0 && ambient != ctxfd_background())
+		close(ambient);
+}
+
 int run_command(const struct run_options *options)
 {
 	struct run the_run = { .options = options }, *run = &the_run;
 	struct supervisor supervisor = { .run = run };
-	int parent, report_pipe[2];
+	int report_pipe[2];
 
 	fill_standard_descriptors();
-	parent = create(run);
-	if (parent < 0)
+	if (create(run))
 		return STATUS_FAILED;
 	if (ctxfd_err(run->ctx))
 		return exit_status(run->options->signal, ctxfd_err(run->ctx));
@@ -267,8 +294,7 @@ int run_command(const struct run_options *options)
 		/* First of all: from here on the supervisor alone holds it. */
 		if (!run->options->detach)
 			close(run->ctx);
-		if (parent != ctxfd_background())
-			close(parent);
+		close_ambient();
 		close(supervisor.signals);
 		close(supervisor.report);
 		reaper(run);
