@@ -474,6 +474,12 @@ static inline struct hlist_bl_head *ctx_table_list(u64 id)
  */
 #define ctx_table_do(action)	((void)data_race(((action), 0)))
 
+static inline struct hlist_bl_node *ctx_table_first(struct hlist_bl_head *list)
+{
+	/* See ctx_table_do(). */
+	return data_race(hlist_bl_first(list));
+}
+
 /**
  * ctx_register - let a context be found from now on
  * @ctx: the caller has a reference

@@ -59,7 +59,7 @@ static struct ctx *ctx_lookup(u64 id)
 	struct hlist_bl_node *pos;
 
 	hlist_bl_lock(list);
-	for (pos = data_race(hlist_bl_first(list)); pos; pos = pos->next) {
+	for (pos = ctx_table_first(list); pos; pos = pos->next) {
 		ctx = hlist_bl_entry(pos, struct ctx, entry);
 		if (ctx->id != id)
 			continue;
@@ -143,7 +143,7 @@ static void ctx_scan_list(struct ctx_scan *scan, struct hlist_bl_head *list, str
 	struct ctx *ctx;
 
 	hlist_bl_lock(list);
-	pos = from ? from->entry.next : data_race(hlist_bl_first(list));
+	pos = from ? from->entry.next : ctx_table_first(list);
 	for (; pos; pos = pos->next) {
 		ctx = hlist_bl_entry(pos, struct ctx, entry);
 		verdict = ctx_scan_judge(scan, ctx);
