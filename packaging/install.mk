@@ -13,6 +13,8 @@ datarootdir	= $(prefix)/share
 mandir		= $(datarootdir)/man
 pkgconfigdir	= $(libdir)/pkgconfig
 completionsdir	= $(datarootdir)/bash-completion/completions
+zshdir		= $(datarootdir)/zsh/site-functions
+fishdir		= $(datarootdir)/fish/vendor_completions.d
 udevdir		= $(prefix)/lib/udev
 modulesloaddir	= $(prefix)/lib/modules-load.d
 # The kernel and DKMS look in these alone.
@@ -38,6 +40,8 @@ man = $(foreach n,$(1),$(foreach file,$(wildcard libctxfd/man/*.$(n) tools/man/*
 install_files = \
 	$(call files,755,$(CTX),$(bindir)) \
 	644:tools/ctx.bash:$(completionsdir)/ctx \
+	644:tools/ctx.zsh:$(zshdir)/_ctx \
+	644:tools/ctx.fish:$(fishdir)/ctx.fish \
 	$(call files,644,libctxfd/libctxfd.a,$(libdir)) \
 	644:libctxfd/libctxfd.so.0:$(libdir)/libctxfd.so.$(VERSION) \
 	link:libctxfd.so.$(VERSION):$(libdir)/libctxfd.so.0 \

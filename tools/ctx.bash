@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Completion of the ctx command in bash. What there is to complete comes from ctx itself.
 
-# The ids of all contexts, and the descriptors PID:FD of them; with "writable" those alone that
-# may cancel. In JSON a quote that belongs to a name has a backslash before it.
-_ctx_contexts() { # [writable]
-	local pair='s/.*:([0-9]+).*:([0-9]+).*/\1:\2/'
+# The ids and the names of the contexts that the user may open, but names that a shell would not
+# take for a plain word.
+_ctx_contexts() {
+	ctx ls --raw --noheadings --output ID,NAME 2>/dev/null |
+		awk '{ print $1 } $2 ~ /^[[:alnum:]._-]+$/ { print $2 }' | sort -u
+}
 
-	ctx tree --json 2>/dev/null |
-		grep -oE '^\{"id":[0-9]+,"visible":true|\{"pid":[0-9]+,"fd":[0-9]+,"writable":(true|false)' |
-		if [ "${1-}" = writable ]; then grep -v false; else cat; fi |
-		sed -E -e '/^\{"id"/s/[^0-9]//g' -e "/pid/$pair"
+_ctx_commands() {
+	ctx --help | sed -nE 's/^  ([a-z]+) .*/\1/p'
 }
 
 # Where the word before this one is an option that takes an argument, its long name.
@@ -43,6 +43,7 @@ _ctx_run_command() { # HELP
 _ctx_argument() { # COMMAND LONG-OPTION WORD
 	case $2 in
 	--signal) mapfile -t COMPREPLY < <(compgen -W "$(kill -l | grep -oE 'SIG[A-Z]+[0-9]*' | sed s/SIG//)" -- "$3") ;;
+	--under) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts)" -- "$3") ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$3") ;;
 	esac
 }
@@ -55,7 +56,7 @@ _ctx() {
 	word=${word##*[[:space:]]}
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "--help --version
-			$(ctx --help | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$word")
+			$(_ctx_commands)" -- "$word")
 		return
 	fi
 	help=$(ctx "$command" --help 2>/dev/null) || return
@@ -83,11 +84,11 @@ _ctx() {
 	else
 		case $command in
 		run) mapfile -t COMPREPLY < <(compgen -c -- "$word" | sort -u) ;;
-		cancel) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts writable)" -- "$word") ;;
-		wait | info) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts)" -- "$word") ;;
+		help) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_commands)" -- "$word") ;;
+		cancel | deadline | info | log | ls | tree | value | wait)
+			mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts)" -- "$word")
+			;;
 		esac
-		# readline has the part before the last colon already.
-		[[ $word != *:* ]] || COMPREPLY=("${COMPREPLY[@]#"${word%:*}:"}")
 	fi
 }
 

@@ -111,7 +111,10 @@ static void help(void)
 	     "Work with cancellation contexts.\n");
 	for (c = commands; c->name; c++)
 		printf("  %-10s%s\n", c->name, c->what);
-	puts("\n'ctx help COMMAND' tells more of each.");
+	puts("\n"
+	     "  -h, --help                this text\n"
+	     "  -V, --version             the version\n\n"
+	     "'ctx help COMMAND' tells more of each.");
 }
 
 static int run_command(int argc, char **argv)
