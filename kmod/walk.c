@@ -817,17 +817,13 @@ void ctx_wake_later(struct ctx *top)
  * When it returns all of them have been told, by this walk or by another. A task that
  * must not be delayed, or is killed meanwhile, leaves what is much to the queue.
  *
- * Context: process, no lock held
+ * Context: process, but no kernel thread, no lock held
  */
 void ctx_wake_subtree(struct ctx *top)
 {
 	struct ctx_budget budget;
 	bool hurried;
 
-	if (current->flags & PF_KTHREAD) {
-		ctx_wake_later(top);
-		return;
-	}
 	/* Most often that is all. A trace tells of it as of the others. */
 	if (!trace_ctx_wake_enabled() && ctx_tell_briefly(top, false)) {
 		if (top->parent || top->merge)

@@ -350,6 +350,26 @@ TEST_F(faults, async)
 	check_faults();
 }
 
+/* A signal counts to whoever has it sent: he may have had nothing to do with contexts before. */
+TEST_F(faults, async_the_first_of_a_user)
+{
+	uid_t uid = 3000000U + MOST * getpid();
+	int fd, ret;
+
+	while (next_fault(self)) {
+		fd = ctx_new(self->root);
+		ASSERT_EQ(0, syscall(SYS_setresuid, uid++, -1, -1));
+		ret = faulty(self->f, fcntl(fd, F_SETFL, O_ASYNC));
+		if (ret)
+			check_enomem();
+		EXPECT_EQ(ret ? 0 : O_ASYNC, fcntl(fd, F_GETFL) & O_ASYNC);
+		ASSERT_EQ(0, syscall(SYS_setresuid, 0, -1, -1));
+		close(fd);
+		check_unchanged(_metadata, self);
+	}
+	check_faults();
+}
+
 TEST_F(faults, async_is_turned_off_without_memory)
 {
 	int fd = ctx_new(self->dev);

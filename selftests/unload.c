@@ -48,6 +48,21 @@ TEST_F(unload, fails_while_the_device_is_open)
 	check_reload();
 }
 
+TEST_F(unload, takes_the_limit_that_it_is_loaded_with)
+{
+	char text[16] = "";
+	int file;
+
+	close(self->dev);
+	ASSERT_EQ(0, module_remove());
+	ASSERT_EQ(0, syscall(SYS_finit_module, self->file, "max_user_contexts=1234", 0));
+	file = open("/sys/module/ctx/parameters/max_user_contexts", O_RDONLY | O_CLOEXEC);
+	EXPECT_LT(0, read(file, text, sizeof(text) - 1));
+	close(file);
+	EXPECT_STREQ("1234\n", text);
+	check_reload();
+}
+
 TEST_F(unload, fails_while_a_context_is_open)
 {
 	int fd = ctx_new(self->dev);
