@@ -22,10 +22,12 @@ moddir		= /lib/modules
 srcdir		= /usr/src
 
 CC		?= cc
+PKG_CONFIG	?= pkg-config
 CFLAGS		?= -O2 -g
 
 # The tool of the build tree is static; this one wants the library installed.
 CTX		:= build/install/ctx
+CTX_PACKAGES	:= libtracefs ncursesw
 KO		:= kmod/ctx.ko
 RELEASE		= $(shell PATH=$$PATH:/sbin:/usr/sbin modinfo -F vermagic $(KO) | cut -d ' ' -f 1)
 dkmsdir		= $(srcdir)/ctx-$(VERSION)
@@ -84,7 +86,8 @@ build: $(CTX)
 
 $(CTX): $(patsubst %.c,%.o,$(wildcard tools/*.c)) libctxfd/libctxfd.so
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Llibctxfd -lctxfd
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Llibctxfd -lctxfd \
+		$$($(PKG_CONFIG) --libs $(CTX_PACKAGES))
 
 # The linker's cache is the machine's: not for a DESTDIR, nor where the user may not.
 ldconfig = @[ -n '$(DESTDIR)' ] || [ ! -w /etc ] || PATH=$$PATH:/sbin:/usr/sbin ldconfig

@@ -93,6 +93,22 @@ static inline void tool_end(struct tool *tool)
 	close(tool->err_fd);
 }
 
+/* Waits until the output of one that runs has @part. */
+static inline int tool_says(const struct tool *tool, const char *part)
+{
+	__u64 end = ctx_clock(CLOCK_MONOTONIC) + TOOL_WAIT_MS * NSEC_PER_MSEC;
+	int found = 0;
+	char *text;
+
+	while (!found && ctx_clock(CLOCK_MONOTONIC) < end) {
+		text = tool_text(tool->out_fd);
+		found = text && strstr(text, part);
+		free(text);
+		usleep(1000);
+	}
+	return found;
+}
+
 static inline void tool_free(struct tool *tool)
 {
 	free(tool->out);

@@ -24,6 +24,7 @@ static const struct command {
 	{ "info",	cmd_info,	STATUS_ERROR,	"tell all about a context" },
 	{ "deadline",	cmd_deadline,	STATUS_ERROR,	"move or show a deadline" },
 	{ "value",	cmd_value,	STATUS_ERROR,	"print a value of a context" },
+	{ "log",	cmd_log,	STATUS_ERROR,	"tell of cancellations as they happen" },
 	{ "help",	cmd_help,	STATUS_ERROR,	"tell what a command does" },
 	{ NULL,		NULL,		STATUS_ERROR, NULL },
 };

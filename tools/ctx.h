@@ -30,6 +30,7 @@ enum {
 int cmd_cancel(int argc, char **argv);
 int cmd_deadline(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_log(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
 int cmd_value(int argc, char **argv);

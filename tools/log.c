@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ctx log: who cancels what, why, and how far that reaches, as it happens.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctx.h"
+#include "endings.h"
+#include "trace.h"
+
+#define TICK_MS		1000
+/* How long a cancellation waits for its walk to end, before it is told without. */
+#define PATIENCE	(1 * NSEC_PER_SEC)
+/* So many cancellations may be under way at a time; one more is told without the walk. */
+#define SLOTS		1024
+/* So many events at most between two looks at the signals. */
+#define BATCH		4096
+
+/* A cancellation, of which the kernel tells in pieces, on any processors. */
+struct slot {
+	struct trace_event event;	/* with what the walks add up to */
+	uint64_t since;
+	bool known;			/* the cancellation was seen */
+	bool told;
+	bool walked;			/* since it was told, if it was */
+};
+
+struct log {
+	struct trace *trace;
+	char **filters;			/* names and ids; none are all */
+	int nr_filters;
+	bool json;
+	bool all;
+	unsigned long left;		/* lines, where @limited */
+	bool limited;
+	int64_t to_wall;		/* what CLOCK_REALTIME is ahead of the trace's clock */
+	struct slot slots[SLOTS];
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * (int64_t)NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* How far CLOCK_MONOTONIC is ahead of that of the initial time namespace. */
+static int64_t namespace_offset(void)
+{
+	FILE *file = fopen("/proc/self/timens_offsets", "re");
+	long long s = 0, ns = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "monotonic %lld %lld", &s, &ns) != 2)
+		s = ns = 0;
+	fclose(file);
+	return s * (int64_t)NSEC_PER_SEC + ns;
+}
+
+/* The kernel writes a name into the trace with a ? for what could forge a line. */
+static bool same_name(const char *filter, const char *traced)
+{
+	for (; *filter && *traced; filter++, traced++)
+		if (*filter != *traced &&
+		    (*traced != '?' || ((unsigned char)*filter >= ' ' &&
+					!strchr("\"\\\177", *filter))))
+			return false;
+	return !*filter && !*traced;
+}
+
+static bool is_wanted(const struct log *log, const struct trace_event *event)
+{
+	char id[24];
+	int i;
+
+	snprintf(id, sizeof(id), "#%" PRIu64, event->id);
+	for (i = 0; i < log->nr_filters; i++)
+		if (!strcmp(log->filters[i], id) || !strcmp(log->filters[i], id + 1) ||
+		    (*event->name && same_name(log->filters[i], event->name)))
+			return true;
+	return !log->nr_filters;
+}
+
+static void put_time(const struct log *log, const struct trace_event *event)
+{
+	int64_t wall = (int64_t)event->time + log->to_wall;
+	time_t seconds = wall / (int64_t)NSEC_PER_SEC;
+	struct tm tm;
+	char text[16] = "";
+
+	if (localtime_r(&seconds, &tm))
+		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	printf("%s.%06u  ", text, (unsigned int)(wall % (int64_t)NSEC_PER_SEC / 1000));
+}
+
+/* "12us", "3.4ms", "2.0s" */
+static void put_short(uint64_t ns)
+{
+	if (ns < 1000000)
+		printf("%" PRIu64 "us", ns / 1000);
+	else if (ns < NSEC_PER_SEC)
+		printf("%.1fms", (double)ns / 1e6);
+	else
+		printf("%.1fs", (double)ns / 1e9);
+}
+
+static void put_process(pid_t pid)
+{
+	char *command = trace_command(pid);
+
+	printf("  by %d", pid);
+	if (command) {
+		putchar('(');
+		put_text(stdout, command, strlen(command));
+		putchar(')');
+	}
+	free(command);
+}
+
+static void put_walk(const struct trace_event *event)
+{
+	printf("  %" PRIu64 " context%s, %" PRIu64 " waited for, ", event->reached,
+	       event->reached == 1 ? "" : "s", event->woken);
+	put_short(event->ns);
+}
+
+/* As what the commands that look at a context print. */
+static void put_why(const struct trace_event *event)
+{
+	struct ctx_info info = {
+		.err = event->err,
+		.cause = event->cause,
+		.message_len = (uint32_t)strnlen(event->message, CTX_MESSAGE_MAX),
+	};
+
+	memcpy(info.message, event->message, info.message_len);
+	fputs(state_name(&info), stdout);
+	put_reason(stdout, &info);
+}
+
+static void print_text(const struct log *log, const struct trace_event *event, bool walked)
+{
+	put_time(log, event);
+	printf("#%" PRIu64 " ", event->id);
+	put_name(stdout, event->name);
+	fputs("  ", stdout);
+	switch (event->kind) {
+	case TRACE_CREATE:
+		fputs("created", stdout);
+		if (event->parent)
+			printf(" below #%" PRIu64, event->parent);
+		put_process(event->thread);
+		break;
+	case TRACE_RELEASE:
+		fputs("released", stdout);
+		put_process(event->thread);
+		break;
+	case TRACE_CANCEL:
+		put_why(event);
+		if (event->canceller)
+			put_process(event->canceller);
+		if (walked)
+			put_walk(event);
+		break;
+	default:
+		fputs("reached", stdout);
+		put_walk(event);
+	}
+	putchar('\n');
+}
+
+static void json_process(struct json *json, const char *key, pid_t pid)
+{
+	char *command = pid ? trace_command(pid) : NULL;
+
+	if (!pid) {
+		json_null(json, key);
+		return;
+	}
+	json_open(json, key, '{');
+	json_number(json, "pid", pid);
+	if (command)
+		json_text(json, "command", command, strlen(command));
+	else
+		json_null(json, "command");
+	json_close(json, '}');
+	free(command);
+}
+
+static void json_cancel(struct json *json, const struct trace_event *event)
+{
+	const char *name = cause_name(event->cause);
+
+	json_unsigned(json, "err", event->err);
+	json_number(json, "cause", event->cause);
+	if (name)
+		json_text(json, "cause_name", name, strlen(name));
+	else
+		json_null(json, "cause_name");
+	json_text(json, "message", event->message, strlen(event->message));
+	json_process(json, "canceller", event->canceller);
+}
+
+static void json_walk(struct json *json, const struct trace_event *event)
+{
+	json_unsigned(json, "reached", event->reached);
+	json_unsigned(json, "woken", event->woken);
+	json_seconds(json, "took", (int64_t)event->ns);
+}
+
+static void print_json(const struct log *log, const struct trace_event *event, bool walked)
+{
+	static const char *const names[] = {
+		[TRACE_CREATE]	= "create",
+		[TRACE_CANCEL]	= "cancel",
+		[TRACE_WAKE]	= "reach",
+		[TRACE_RELEASE]	= "release",
+		[TRACE_LOST]	= "lost",
+	};
+	struct json json = { .out = stdout };
+
+	json_open(&json, NULL, '{');
+	json_text(&json, "event", names[event->kind], strlen(names[event->kind]));
+	json_seconds(&json, "time", (int64_t)event->time + log->to_wall);
+	if (event->kind != TRACE_LOST) {
+		json_unsigned(&json, "id", event->id);
+		json_text(&json, "name", event->name, strlen(event->name));
+	}
+	if (event->kind == TRACE_CREATE)
+		json_unsigned(&json, "parent", event->parent);
+	if (event->kind == TRACE_CREATE || event->kind == TRACE_RELEASE)
+		json_process(&json, "thread", event->thread);
+	if (event->kind == TRACE_CANCEL)
+		json_cancel(&json, event);
+	if (walked)
+		json_walk(&json, event);
+	json_close(&json, '}');
+	putchar('\n');
+}
+
+/* One line, unless there have been enough. */
+static void print(struct log *log, const struct trace_event *event, bool walked)
+{
+	if (log->limited && !log->left)
+		return;
+	log->to_wall = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC) + namespace_offset();
+	if (log->json)
+		print_json(log, event, walked);
+	else
+		print_text(log, event, walked);
+	log->left -= log->limited;
+}
+
+/* Tells what there is to tell of a cancellation now. */
+static void tell(struct log *log, struct slot *slot)
+{
+	/* What a walk reaches later, or of a cancellation before our time, has its own line. */
+	slot->event.kind = slot->known && !slot->told ? TRACE_CANCEL : TRACE_WAKE;
+	if (is_wanted(log, &slot->event))
+		print(log, &slot->event, slot->walked);
+	slot->told = true;
+	slot->walked = false;
+	slot->event.reached = 0;
+	slot->event.woken = 0;
+	slot->event.ns = 0;
+}
+
+static bool has_news(const struct slot *slot)
+{
+	return slot->walked || (slot->known && !slot->told);
+}
+
+/* That of the event's cancellation. What was there of another, long ago, is told now. */
+static struct slot *slot_of(struct log *log, const struct trace_event *event)
+{
+	struct slot *slot = &log->slots[event->origin % SLOTS];
+
+	if (slot->event.id != event->origin) {
+		if (has_news(slot))
+			tell(log, slot);
+		*slot = (struct slot){ .event.id = event->origin };
+	}
+	slot->since = event->time;
+	return slot;
+}
+
+static void take_cancel(struct log *log, const struct trace_event *event)
+{
+	struct slot *slot;
+	struct trace_event walks;
+
+	/* What it reaches is counted by the walk. */
+	if (event->id != event->origin)
+		return;
+	slot = slot_of(log, event);
+	walks = slot->event;
+	slot->event = *event;
+	slot->event.reached = walks.reached;
+	slot->event.woken = walks.woken;
+	slot->event.ns = walks.ns;
+	slot->known = true;
+	if (slot->walked)
+		tell(log, slot);
+}
+
+static void take_walk(struct log *log, const struct trace_event *event)
+{
+	struct slot *slot;
+
+	/* It came upon nothing but what others had told. */
+	if (!event->reached)
+		return;
+	slot = slot_of(log, event);
+	slot->event.reached += event->reached;
+	slot->event.woken += event->woken;
+	slot->event.ns += event->ns;
+	slot->walked = true;
+	if (slot->known && !slot->told)
+		tell(log, slot);
+	else
+		slot->event.time = event->time;
+}
+
+static void take(struct log *log, const struct trace_event *event)
+{
+	switch (event->kind) {
+	case TRACE_CANCEL:
+		take_cancel(log, event);
+		break;
+	case TRACE_WAKE:
+		take_walk(log, event);
+		break;
+	case TRACE_LOST:
+		complain("events were lost: there are more than can be read");
+		if (log->json)
+			print(log, event, false);
+		break;
+	default:
+		if (is_wanted(log, event))
+			print(log, event, false);
+	}
+}
+
+/* Tells of what has waited long enough, or of all. */
+static void tell_late(struct log *log, bool all)
+{
+	uint64_t now = (uint64_t)(clock_ns(CLOCK_MONOTONIC) - namespace_offset());
+	struct slot *slot;
+
+	for (slot = log->slots; slot < log->slots + SLOTS; slot++)
+		if (has_news(slot) && (all || now - slot->since > PATIENCE))
+			tell(log, slot);
+}
+
+/* Returns whether there may be more. */
+static bool take_batch(struct log *log)
+{
+	struct trace_event event;
+	int i;
+
+	for (i = 0; i < BATCH; i++) {
+		if (!trace_next(log->trace, &event))
+			return false;
+		take(log, &event);
+	}
+	return true;
+}
+
+static bool is_over(const struct log *log)
+{
+	return (log->limited && !log->left) || ferror(stdout);
+}
+
+/* Waits until there is something to read, or a tick has passed. Returns a signal, or 0. */
+static int wait_for_more(struct pollfd *fds, nfds_t nr, bool more)
+{
+	if (poll(fds, nr, more ? 0 : TICK_MS) <= 0)
+		return 0;
+	/* Nobody reads what is written. */
+	if (fds[1].revents & (POLLERR | POLLHUP))
+		return SIGPIPE;
+	return fds[0].revents ? endings_take(fds[0].fd) : 0;
+}
+
+static int follow(struct log *log, int endings)
+{
+	const int *traces;
+	nfds_t nr = trace_fds(log->trace, &traces), i;
+	struct pollfd *fds = need(calloc(nr + 2, sizeof(*fds)));
+	bool more = false, gone = false;
+	int sig = 0;
+
+	fds[0] = (struct pollfd){ .fd = endings, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = STDOUT_FILENO };
+	for (i = 0; i < nr; i++)
+		fds[i + 2] = (struct pollfd){ .fd = traces[i], .events = POLLIN };
+	while (!sig && !gone && !is_over(log)) {
+		sig = wait_for_more(fds, nr + 2, more);
+		gone = !more && !trace_has_events(log->trace);
+		more = take_batch(log);
+		tell_late(log, sig || gone);
+		fflush(stdout);
+	}
+	free(fds);
+	trace_close(log->trace);
+	if (sig)
+		endings_die(sig);
+	if (gone)
+		complain("the module was unloaded");
+	return gone ? STATUS_ERROR : STATUS_YES;
+}
+
+static void help(void)
+{
+	puts("Usage: ctx log [OPTION]... [NAME|ID]...\n"
+	     "Print a line for each cancellation as it happens: time, id, name, state, cause,\n"
+	     "message, who cancelled, how many contexts that reached, how many of those were\n"
+	     "waited for, and how long it took to tell them. With arguments, of those contexts\n"
+	     "alone.\n\n"
+	     "  -a, --all                 creations and releases, too\n"
+	     "  -c, --count=N             end after N lines\n"
+	     "  -J, --json                one JSON object a line\n"
+	     "  -h, --help                this text\n\n"
+	     "It traces the kernel, which takes root.");
+}
+
+/* Returns false after having said what is wrong. */
+static bool choose_count(struct log *log, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	log->left = strtoul(text, &end, 10);
+	log->limited = true;
+	if (*text >= '0' && *text <= '9' && !*end && !errno && log->left)
+		return true;
+	bad_usage("--count: '%s' is no number over 0", text);
+	return false;
+}
+
+int cmd_log(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "all",	no_argument,		NULL, 'a' },
+		{ "count",	required_argument,	NULL, 'c' },
+		{ "json",	no_argument,		NULL, 'J' },
+		{ "help",	no_argument,		NULL, 'h' },
+		{},
+	};
+	struct log *log = need(calloc(1, sizeof(*log)));
+	int c, endings, status;
+
+	while ((c = getopt_long(argc, argv, ":ac:Jh", options, NULL)) != -1) {
+		switch (c) {
+		case 'a':
+			log->all = true;
+			break;
+		case 'c':
+			if (!choose_count(log, optarg))
+				return STATUS_ERROR;
+			break;
+		case 'J':
+			log->json = true;
+			break;
+		case 'h':
+			help();
+			return STATUS_YES;
+		default:
+			return bad_option(c, argv, options);
+		}
+	}
+	log->filters = argv + optind;
+	log->nr_filters = argc - optind;
+	endings = endings_block();
+	log->trace = trace_open(1U << TRACE_CANCEL | 1U << TRACE_WAKE |
+				(log->all ? 1U << TRACE_CREATE | 1U << TRACE_RELEASE : 0));
+	status = follow(log, endings);
+	close(endings);
+	free(log);
+	return status;
+}
