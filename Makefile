@@ -7,6 +7,7 @@ KDIR	?=
 TESTS	?=
 DURATION ?= 60
 PLANTED	?=
+SAMPLE	?=
 VERSION	:= $(shell cat VERSION)
 INSTALL	:= install modules_install dkms_install uninstall modules_uninstall dkms_uninstall
 
@@ -17,7 +18,9 @@ help:
 	@echo 'make module            build kmod/ctx.ko'
 	@echo 'make libctxfd, tools, samples, selftests   build that, and what it needs'
 	@echo 'make integration       build the samples of event loops, with the libraries of those'
-	@echo 'make run               boot a kernel in QEMU, load the module, run the demonstration'
+	@echo 'make programs          build the programs of samples/programs, with the libraries of those'
+	@echo 'make run               boot a kernel in QEMU, load the module, run the demonstration;'
+	@echo '                       SAMPLE=search: that of samples/programs/search'
 	@echo 'make shell             the same guest with an interactive shell'
 	@echo 'make check             run the tests in QEMU'
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
@@ -72,6 +75,10 @@ integration: samples
 	@scripts/packages integration
 	@$(MAKE) -C samples integration
 
+programs: libctxfd
+	@scripts/packages programs
+	@$(MAKE) -C samples/programs
+
 selftests: libctxfd tools
 	@scripts/packages tests
 	@mkdir -p build/selftests
@@ -79,8 +86,11 @@ selftests: libctxfd tools
 		$(MAKE) -C selftests KSFT=$$ksft/tools/testing/selftests \
 			OUTPUT=$(CURDIR)/build/selftests
 
-run shell:
-	@selftests/qemu/guest $@ $(KERNEL)
+run:
+	@selftests/qemu/guest run $(KERNEL) $(SAMPLE)
+
+shell:
+	@selftests/qemu/guest shell $(KERNEL)
 
 check:
 	@selftests/qemu/guest check $(KERNEL) $(TESTS)
@@ -139,5 +149,5 @@ clean:
 	$(MAKE) -C tools clean
 	$(MAKE) -C samples clean
 
-.PHONY: all help packages module libctxfd tools samples integration selftests run shell check \
+.PHONY: all help packages module libctxfd tools samples integration programs selftests run shell check \
 	check-library check-all check-planted bench plots performance profile coverage fuzz lint model clean deb check-packages $(INSTALL)

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A back end of the search: looks for lines with the query in the files below a directory.
+ *
+ * The server starts it. Its input is a socket that listens; protocol.h says what comes there.
+ * Each search has a thread, and ends with the context that came with the query; the back end
+ * ends with the server's, which it finds in its environment.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "search/protocol.h"
+#include "search/userip.h"
+
+struct search {
+	const char *dir;
+	int sock;
+	int ctx;
+	const struct ctx_status *status;
+	char query[QUERY_MAX + 1];
+	unsigned int found;
+};
+
+/* Sends a result: of the line that @text begins with, as much as there is room for. */
+static int search_found(struct search *search, const char *path, unsigned long line,
+			const char *text)
+{
+	char message[MESSAGE_MAX];
+	int head = snprintf(message, MESSAGE_MAX - TEXT_MAX, "%c%s:%lu", RESULT, path, line);
+	size_t len;
+
+	if (head >= MESSAGE_MAX - TEXT_MAX)
+		return 0;	/* nobody could open it by that name either */
+	text += strspn(text, " \t");
+	len = strcspn(text, "\r\n");
+	if (len > TEXT_MAX - 1)
+		len = TEXT_MAX - 1;
+	memcpy(message + head + 1, text, len);
+	search->found++;
+	len += (size_t)head + 1;
+	return ctxfd_send(search->ctx, search->sock, message, len, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+/*
+ * The first line of the file that has the query; lines end after 4 KB. One load says whether to
+ * go on, so that each line can ask.
+ */
+static int search_file(struct search *search, const char *path)
+{
+	char text[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	int ret = 0;
+
+	if (!file) {
+		if (fd >= 0)
+			close(fd);
+		return 0;	/* as grep -s does */
+	}
+	for (unsigned long line = 1; !ctxfd_cancelled(search->status) &&
+	     fgets(text, sizeof(text), file); line++) {
+		if (strcasestr(text, search->query)) {
+			ret = search_found(search, path, line, text);
+			break;
+		}
+	}
+	fclose(file);
+	return ret;
+}
+
+static int search_tree(struct search *search)
+{
+	FTS *fts = fts_open((char *[]){ (char *)search->dir, NULL },
+			    FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	FTSENT *entry;
+	int ret = 0;
+
+	if (!fts)
+		return -1;
+	while (!ret && search->found < RESULTS_MAX && !ctxfd_cancelled(search->status) &&
+	       (entry = fts_read(fts)))
+		if (entry->fts_info == FTS_F)
+			ret = search_file(search, entry->fts_path);
+	fts_close(fts);
+	return ret;
+}
+
+static void say(const struct search *search)
+{
+	struct ctx_info info = { };
+	char text[INET6_ADDRSTRLEN], why[256];
+	struct userip ip;
+
+	if (userip_from_context(search->ctx, &ip))
+		strcpy(text, "nobody");
+	else
+		userip_text(&ip, text);
+	ctxfd_info(search->ctx, &info);
+	ctxfd_describe(&info, why, sizeof(why));
+	fprintf(stderr, "backend %s: \"%s\" for %s: %u found; %s\n", search->dir, search->query,
+		text, search->found, info.err ? why : "done");
+}
+
+/* Where anything fails, the connection ends without NO_MORE, and the server knows. */
+static void search_run(struct search *search)
+{
+	ssize_t len = ctxfd_recv(search->ctx, search->sock, search->query, QUERY_MAX, 0);
+
+	if (len <= 0)
+		return;
+	search->query[len] = '\0';
+	search->status = ctxfd_map(search->ctx);
+	if (!search->status) {
+		warn("backend %s: ctxfd_map", search->dir);
+		return;
+	}
+	if (!search_tree(search))
+		ctxfd_send(search->ctx, search->sock, (char []){ NO_MORE }, 1, MSG_NOSIGNAL);
+	say(search);
+	ctxfd_unmap(search->status);
+}
+
+/* Returns 0 in any case: a search that fails is no reason for others to end. */
+static int search_thread(int ctx, void *arg)
+{
+	struct search *search = arg;
+	struct pollfd pfd = { .fd = search->sock, .events = POLLIN };
+
+	if (ctxfd_poll(ctx, &pfd, 1, NULL) == 1)
+		search->ctx = ctxfd_recv_fd(search->sock);
+	if (search->ctx >= 0) {
+		search_run(search);
+		close(search->ctx);
+	}
+	close(search->sock);
+	free(search);
+	return 0;
+}
+
+/* An address without a file has no permissions: this asks who connects. */
+static bool is_ours(int sock)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.uid == geteuid();
+}
+
+static void search_start(struct ctxfd_group *group, const char *dir, int sock)
+{
+	struct search *search = is_ours(sock) ? calloc(1, sizeof(*search)) : NULL;
+
+	if (!search) {
+		close(sock);
+		return;
+	}
+	search->dir = dir;
+	search->sock = sock;
+	search->ctx = -1;
+	if (!ctxfd_group_go(group, search_thread, search))
+		return;
+	warn("backend %s", dir);
+	close(sock);
+	free(search);
+}
+
+int main(int argc, char **argv)
+{
+	int ctx = ctxfd_from_env(), sock;
+	struct ctxfd_group *group = ctxfd_group_new(ctx, 0);
+
+	if (argc != 2)
+		errx(2, "usage: backend DIRECTORY, as the server starts it");
+	if (!group)
+		err(1, "backend: no context (is the module loaded?)");
+	while (!ctxfd_err(ctx)) {
+		sock = ctxfd_accept(ctx, STDIN_FILENO, NULL, NULL);
+		if (sock >= 0)
+			search_start(group, argv[1], sock);
+		else	/* such as EMFILE, which passes */
+			ctxfd_sleep(ctx, &(struct timespec){ .tv_nsec = 10000000 });
+	}
+	ctxfd_group_free(group);
+	return 0;
+}

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+PROGRAMS += search/server search/backend
+
+search/server.sources := $(addprefix search/,server.c files.c page.c userip.c)
+search/server.sources += $(addprefix common/,duration.c http.c template.c)
+search/server.libs := libmicrohttpd
+
+search/backend.sources := $(addprefix search/,backend.c userip.c)

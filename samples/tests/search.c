@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* samples/programs/search: a server, with a back end for each of two directories */
+#include "programs.h"
+#include <ftw.h>
+
+#define ENDLESS		"/search?q=nowhere"
+
+FIXTURE(search) {
+	struct program server;
+	unsigned int port;
+	pid_t backends[2];
+	char dir[32];
+	char one[64];
+	char two[64];
+};
+
+static int write_file(const char *dir, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "we");
+	if (!file || fputs(text, file) == EOF)
+		return -1;
+	return fclose(file);
+}
+
+/* From now on a search goes on until it is cancelled: 4 TB of zeros, which take no room. */
+static int make_endless(const char *dir)
+{
+	char path[128];
+
+	if (write_file(dir, "zeros", ""))
+		return -1;
+	snprintf(path, sizeof(path), "%s/zeros", dir);
+	return truncate(path, 4LL << 40);
+}
+
+FIXTURE_SETUP(search)
+{
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	strcpy(self->dir, "/tmp/search.XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->dir));
+	snprintf(self->one, sizeof(self->one), "%s/one", self->dir);
+	snprintf(self->two, sizeof(self->two), "%s/two", self->dir);
+	ASSERT_EQ(0, mkdir(self->one, 0755));
+	ASSERT_EQ(0, mkdir(self->two, 0755));
+	ASSERT_EQ(0, write_file(self->one, "poem", "A line\nand a Nightingale\n"));
+	ASSERT_EQ(0, write_file(self->two, "tags", "\t<b>\"nightingale\" & co</b>\n"));
+	ASSERT_EQ(0, program_start(&self->server, "search/server",
+				   (char *[]){ "server", "0", self->one, self->two, NULL }));
+	self->port = program_port(&self->server);
+	ASSERT_NE(0, self->port);
+	ASSERT_EQ(2, program_children(&self->server, self->backends, 2));
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+/* It ends at SIGTERM, whatever the test has done to it, and nothing stays. */
+FIXTURE_TEARDOWN(search)
+{
+	static char log[1 << 16];
+
+	kill(self->server.pid, SIGTERM);
+	check_all_goes();
+	EXPECT_TRUE(comes_true(nr_contexts(NULL) == 0));
+	nftw(self->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	program_log(&self->server, log, sizeof(log));
+	if (!_metadata->passed)
+		TH_LOG("the server: %s", log);
+}
+
+/* A client whose search is under way in both back ends */
+#define start_endless(requests) ({					\
+	int __client = http_request(self->port, "GET", ENDLESS);	\
+									\
+	ASSERT_LE(0, __client);						\
+	ASSERT_TRUE(comes_true(nr_contexts("search request") == (requests)));	\
+	ASSERT_TRUE(comes_true(process_count(self->backends[1], "task") > (requests))); \
+	__client;							\
+})
+
+/* No search has a thread any more. */
+#define check_idle() ({							\
+	EXPECT_TRUE(comes_true(process_count(self->backends[0], "task") == 1));	\
+	EXPECT_TRUE(comes_true(process_count(self->backends[1], "task") == 1));	\
+	EXPECT_TRUE(comes_true(nr_contexts("search request") == 0));	\
+})
+
+TEST_F_TIMEOUT(search, answers_with_what_each_back_end_finds, SECONDS)
+{
+	check_get(self->port, "/search?q=nightingale", 200, "/one/poem:2 <code>and a Nightingale<");
+	check_get(self->port, "/search?q=nightingale&timeout=1m", 200, "/two/tags:1 <code>");
+	check_get(self->port, "/search?q=nightingale&timeout=1m", 200, ">2 results in ");
+	check_get(self->port, "/search?q=nobody", 200, ">0 results in ");
+}
+
+TEST_F_TIMEOUT(search, escapes_what_comes_from_others, SECONDS)
+{
+	check_get(self->port, "/search?q=nightingale", 200,
+		  "&lt;b&gt;&quot;nightingale&quot; &amp; co&lt;/b&gt;");
+	check_get(self->port, "/search?q=%3Cscript%3E", 200, "value=\"&lt;script&gt;\"");
+}
+
+TEST_F_TIMEOUT(search, shows_a_form, SECONDS)
+{
+	check_get(self->port, "/", 200, "<form action=\"/search\">");
+}
+
+TEST_F_TIMEOUT(search, refuses_a_bad_request, SECONDS)
+{
+	static const char *const bad[] = { "2", "s", "-1s", "1x", "1s2", "inf", "0x1s", "1..2s",
+					   "%20", "1e9s", "99999999999999h" };
+	char path[64], text[1024];
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(path, sizeof(path), "/search?q=x&timeout=%s", bad[i]);
+		check_get(self->port, path, 400, "400: the timeout is none such as 2s or 250ms\n");
+	}
+	check_get(self->port, "/search", 400, "400: there is no query");
+	check_get(self->port, "/search?q=", 400, "400: there is no query");
+	check_get(self->port, "/search?q=a%0Ab", 400, "400: the query has control characters");
+	check_get(self->port, "/nothing", 404, "404: there is /search?q=WORDS");
+	EXPECT_EQ(405, http_read(http_request(self->port, "DELETE", "/search?q=x"),
+				 text, sizeof(text)));
+}
+
+TEST_F_TIMEOUT(search, answers_504_at_the_timeout, SECONDS)
+{
+	check_get(self->port, "/search?q=nightingale&timeout=0s", 504, "504: no answer within 0s");
+	ASSERT_EQ(0, make_endless(self->two));
+	check_get(self->port, ENDLESS "&timeout=200ms", 504, "504: no answer within 200ms");
+	EXPECT_TRUE(program_says(&self->server, "server: 127.0.0.1 asked for \"nowhere\": timed out"));
+	EXPECT_TRUE(program_says(&self->server, "\"nowhere\" for 127.0.0.1: 0 found; timed out"));
+	check_idle();
+}
+
+TEST_F_TIMEOUT(search, a_client_that_hangs_up_cancels_only_its_own, SECONDS)
+{
+	int first, second;
+
+	ASSERT_EQ(0, make_endless(self->two));
+	first = start_endless(1);
+	second = start_endless(2);
+	close(first);
+	EXPECT_TRUE(comes_true(nr_contexts("search request") == 1));
+	EXPECT_TRUE(comes_true(process_count(self->backends[1], "task") == 2));
+	EXPECT_TRUE(program_says(&self->server, "cancelled: Connection reset by peer"));
+	EXPECT_EQ(0, recv(second, &(char){ 0 }, 1, MSG_DONTWAIT) >= 0);
+	close(second);
+	check_idle();
+}
+
+TEST_F_TIMEOUT(search, sigterm_cancels_all_and_answers_none, SECONDS)
+{
+	int client[3], i;
+	char text[64];
+
+	ASSERT_EQ(0, make_endless(self->two));
+	for (i = 0; i < 3; i++)
+		client[i] = start_endless(i + 1);
+	kill(self->server.pid, SIGTERM);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, http_read(client[i], text, sizeof(text)));
+	EXPECT_EQ(0, program_wait(&self->server));
+	EXPECT_TRUE(program_says(&self->server, "server: stops: cancelled: Interrupted system call"));
+}
+
+TEST_F_TIMEOUT(search, its_death_ends_the_back_ends, SECONDS)
+{
+	ASSERT_EQ(0, make_endless(self->two));
+	start_endless(1);
+	kill(self->server.pid, SIGKILL);
+	EXPECT_EQ(128 + SIGKILL, program_wait(&self->server));
+}
+
+TEST_F_TIMEOUT(search, tells_of_a_back_end_that_is_gone, SECONDS)
+{
+	char text[1024];
+	int client;
+
+	ASSERT_EQ(0, make_endless(self->two));
+	client = start_endless(1);
+	kill(self->backends[1], SIGKILL);
+	EXPECT_EQ(502, http_read(client, text, sizeof(text)));
+	EXPECT_NE(NULL, strstr(text, "/two failed: Connection reset by peer\n"));
+	check_get(self->port, "/search?q=nightingale", 502, "/two failed: Connection refused\n");
+}
+
+/* Of requests that end in each way neither descriptors nor threads nor contexts are left. */
+TEST_F_TIMEOUT(search, leaves_nothing_of_a_request, SECONDS)
+{
+	int fds, i;
+
+	check_get(self->port, "/search?q=nightingale&timeout=1m", 200, "poem");
+	ASSERT_TRUE(comes_true(nr_contexts("search request") == 0));
+	ASSERT_TRUE(comes_true(process_count(self->backends[1], "task") == 1));
+	usleep(100000);
+	fds = process_count(self->server.pid, "fd");
+	ASSERT_EQ(0, make_endless(self->two));
+	for (i = 0; i < 5; i++) {
+		close(start_endless(1));
+		check_idle();
+		check_get(self->port, ENDLESS "&timeout=20ms", 504, "504");
+		check_idle();
+	}
+	EXPECT_TRUE(comes_true(process_count(self->server.pid, "fd") <= fds));
+	for (i = 0; i < 2; i++)
+		EXPECT_TRUE(comes_true(process_count(self->backends[i], "fd") <= 8));
+}
+
+TEST_HARNESS_MAIN
