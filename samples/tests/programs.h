@@ -85,6 +85,18 @@ static inline bool program_says(const struct program *program, const char *text)
 	return false;
 }
 
+/* What it said last, for whoever looks why a test failed */
+static inline void program_show(const struct program *program)
+{
+	off_t size = lseek(program->log, 0, SEEK_END);
+	char text[4096];
+	ssize_t n = pread(program->log, text, sizeof(text),
+			  size > (off_t)sizeof(text) ? size - (off_t)sizeof(text) : 0);
+
+	if (n > 0)
+		fprintf(stderr, "# the end of what it said:\n%.*s\n", (int)n, text);
+}
+
 /* The port that it listens at, which it says in the first line; or 0. */
 static inline unsigned int program_port(const struct program *program)
 {

@@ -15,8 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/duration.h"
 #include "search/protocol.h"
 #include "search/userip.h"
+
+#define AT_ONCE	4	/* searches; others wait */
 
 struct search {
 	const char *dir;
@@ -74,10 +77,15 @@ static int search_file(struct search *search, const char *path)
 	return ret;
 }
 
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
 static int search_tree(struct search *search)
 {
 	FTS *fts = fts_open((char *[]){ (char *)search->dir, NULL },
-			    FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+			    FTS_PHYSICAL | FTS_NOCHDIR, by_name);
 	FTSENT *entry;
 	int ret = 0;
 
@@ -91,28 +99,40 @@ static int search_tree(struct search *search)
 	return ret;
 }
 
+/* How late the search notices that its context has ended */
+static double late(const struct ctx_info *info)
+{
+	return milliseconds_since(&(struct timespec){
+		.tv_sec = (time_t)(info->cancelled_at / 1000000000),
+		.tv_nsec = (long)(info->cancelled_at % 1000000000),
+	});
+}
+
+/* To be called before the last message, with which the server ends the context. */
 static void say(const struct search *search)
 {
+	char text[INET6_ADDRSTRLEN] = "nobody", why[200], end[256] = "done";
 	struct ctx_info info = { };
-	char text[INET6_ADDRSTRLEN], why[256];
 	struct userip ip;
 
-	if (userip_from_context(search->ctx, &ip))
-		strcpy(text, "nobody");
-	else
+	if (!userip_from_context(search->ctx, &ip))
 		userip_text(&ip, text);
-	ctxfd_info(search->ctx, &info);
-	ctxfd_describe(&info, why, sizeof(why));
+	if (!ctxfd_info(search->ctx, &info) && info.err) {
+		ctxfd_describe(&info, why, sizeof(why));
+		snprintf(end, sizeof(end), "stopped %.1f ms after: %s", late(&info), why);
+	}
 	fprintf(stderr, "backend %s: \"%s\" for %s: %u found; %s\n", search->dir, search->query,
-		text, search->found, info.err ? why : "done");
+		text, search->found, end);
 }
 
 /* Where anything fails, the connection ends without NO_MORE, and the server knows. */
 static void search_run(struct search *search)
 {
 	ssize_t len = ctxfd_recv(search->ctx, search->sock, search->query, QUERY_MAX, 0);
+	int ret;
 
-	if (len <= 0)
+	/* The server may have given it up while it waited here for a thread. */
+	if (len <= 0 || ctxfd_err(search->ctx))
 		return;
 	search->query[len] = '\0';
 	search->status = ctxfd_map(search->ctx);
@@ -120,9 +140,10 @@ static void search_run(struct search *search)
 		warn("backend %s: ctxfd_map", search->dir);
 		return;
 	}
-	if (!search_tree(search))
-		ctxfd_send(search->ctx, search->sock, (char []){ NO_MORE }, 1, MSG_NOSIGNAL);
+	ret = search_tree(search);
 	say(search);
+	if (!ret)
+		ctxfd_send(search->ctx, search->sock, (char []){ NO_MORE }, 1, MSG_NOSIGNAL);
 	ctxfd_unmap(search->status);
 }
 
@@ -173,7 +194,7 @@ static void search_start(struct ctxfd_group *group, const char *dir, int sock)
 int main(int argc, char **argv)
 {
 	int ctx = ctxfd_from_env(), sock;
-	struct ctxfd_group *group = ctxfd_group_new(ctx, 0);
+	struct ctxfd_group *group = ctxfd_group_new(ctx, AT_ONCE);
 
 	if (argc != 2)
 		errx(2, "usage: backend DIRECTORY, as the server starts it");

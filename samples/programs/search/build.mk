@@ -5,4 +5,4 @@ search/server.sources := $(addprefix search/,server.c files.c page.c userip.c)
 search/server.sources += $(addprefix common/,duration.c http.c template.c)
 search/server.libs := libmicrohttpd
 
-search/backend.sources := $(addprefix search/,backend.c userip.c)
+search/backend.sources := $(addprefix search/,backend.c userip.c) common/duration.c
