@@ -56,7 +56,10 @@ static void request(struct client *client)
 	status = http_read(sock, text, sizeof(text));
 	client->answered += status == 200;
 	client->timed_out += status == 504;
-	client->wrong += status != (which ? 504 : 200);
+	if (status != (which ? 504 : 200)) {
+		client->wrong++;
+		fprintf(stderr, "# %s: %d: %s\n", paths[which], status, text);
+	}
 }
 
 static void *client_main(void *arg)

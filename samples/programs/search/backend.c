@@ -132,8 +132,12 @@ static void search_run(struct search *search)
 	int ret;
 
 	/* The server may have given it up while it waited here for a thread. */
-	if (len <= 0 || ctxfd_err(search->ctx))
+	if (ctxfd_err(search->ctx))
 		return;
+	if (len <= 0) {
+		warn("backend %s: no query", search->dir);
+		return;
+	}
 	search->query[len] = '\0';
 	search->status = ctxfd_map(search->ctx);
 	if (!search->status) {
@@ -141,6 +145,8 @@ static void search_run(struct search *search)
 		return;
 	}
 	ret = search_tree(search);
+	if (ret && !ctxfd_err(search->ctx))
+		warn("backend %s", search->dir);
 	say(search);
 	if (!ret)
 		ctxfd_send(search->ctx, search->sock, (char []){ NO_MORE }, 1, MSG_NOSIGNAL);
@@ -158,6 +164,8 @@ static int search_thread(int ctx, void *arg)
 	if (search->ctx >= 0) {
 		search_run(search);
 		close(search->ctx);
+	} else if (!ctxfd_err(ctx)) {
+		warn("backend %s: no context", search->dir);
 	}
 	close(search->sock);
 	free(search);

@@ -71,12 +71,23 @@ static int answer_add(struct answer *answer, const char *message, size_t len)
 	return result->place && result->text ? 0 : -1;
 }
 
+/*
+ * The next message. The kernel looks for one, and then whether the other end was closed: what was
+ * sent between the two shows when asked once more.
+ */
+static ssize_t receive_message(int ctx, int sock, char *message, size_t size)
+{
+	ssize_t len = ctxfd_recv(ctx, sock, message, size, 0);
+
+	return len ? len : ctxfd_recv(ctx, sock, message, size, 0);
+}
+
 static int receive(int ctx, int sock, struct answer *answer)
 {
 	char message[MESSAGE_MAX + 1];
 	ssize_t len;
 
-	while ((len = ctxfd_recv(ctx, sock, message, sizeof(message) - 1, 0)) > 0) {
+	while ((len = receive_message(ctx, sock, message, sizeof(message) - 1)) > 0) {
 		message[len] = '\0';
 		if (message[0] == NO_MORE)
 			return 0;
