@@ -39,6 +39,7 @@ struct attempt {
 	struct fetched fetched;
 	bool has_begun;
 	bool has_won;
+	bool has_failed;
 };
 
 /* Returns 0 also where it fails: that does not end the others. */
@@ -53,7 +54,8 @@ static int attempt_run(int ctx, void *arg)
 	clock_gettime(CLOCK_MONOTONIC, &attempt->start);
 	fetch(ctx, attempt->url, &attempt->fetched);
 	if (attempt->fetched.problem) {
-		if (!ctxfd_err(ctx))
+		attempt->has_failed = !ctxfd_err(ctx);
+		if (attempt->has_failed)
 			fprintf(stderr, "hedge: %s: %s\n", attempt->url, attempt->fetched.problem);
 		return 0;
 	}
@@ -75,7 +77,7 @@ static void say_why(int ctx, const struct attempt *attempts, int nr)
 		return;
 	ctxfd_describe(&info, why, sizeof(why));
 	for (int i = 0; i < nr; i++)
-		if (!attempts[i].has_won)
+		if (!attempts[i].has_won && !attempts[i].has_failed)
 			fprintf(stderr, "hedge: %s: %s%s\n", attempts[i].url,
 				attempts[i].has_begun ? "" : "was not asked; ", why);
 }

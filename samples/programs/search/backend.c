@@ -2,12 +2,10 @@
 /*
  * A back end of the search: looks for lines with the query in the files below a directory.
  *
- * The server starts it. Its input is a socket that listens; protocol.h says what comes there.
- * Each search has a thread, and ends with the context that came with the query; the back end
- * ends with the server's, which it finds in its environment.
+ * A service that the server starts, see common/service.h. Each search has a thread, and ends with
+ * the context that came with the query; the back end ends with the server's.
  */
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/duration.h"
+#include "common/service.h"
 #include "search/protocol.h"
 #include "search/userip.h"
 
@@ -23,10 +22,10 @@
 
 struct search {
 	const char *dir;
+	const char *query;
 	int sock;
 	int ctx;
 	const struct ctx_status *status;
-	char query[QUERY_MAX + 1];
 	unsigned int found;
 };
 
@@ -126,95 +125,29 @@ static void say(const struct search *search)
 }
 
 /* Where anything fails, the connection ends without NO_MORE, and the server knows. */
-static void search_run(struct search *search)
+static void handle(void *dir, int ctx, int sock, const char *query)
 {
-	ssize_t len = ctxfd_recv(search->ctx, search->sock, search->query, QUERY_MAX, 0);
+	struct search search = { .dir = dir, .query = query, .sock = sock, .ctx = ctx };
 	int ret;
 
-	/* The server may have given it up while it waited here for a thread. */
-	if (ctxfd_err(search->ctx))
-		return;
-	if (len <= 0) {
-		warn("backend %s: no query", search->dir);
+	search.status = ctxfd_map(ctx);
+	if (!search.status) {
+		warn("backend %s: ctxfd_map", search.dir);
 		return;
 	}
-	search->query[len] = '\0';
-	search->status = ctxfd_map(search->ctx);
-	if (!search->status) {
-		warn("backend %s: ctxfd_map", search->dir);
-		return;
-	}
-	ret = search_tree(search);
-	if (ret && !ctxfd_err(search->ctx))
-		warn("backend %s", search->dir);
-	say(search);
+	ret = search_tree(&search);
+	if (ret && !ctxfd_err(ctx))
+		warn("backend %s", search.dir);
+	say(&search);
 	if (!ret)
-		ctxfd_send(search->ctx, search->sock, (char []){ NO_MORE }, 1, MSG_NOSIGNAL);
-	ctxfd_unmap(search->status);
-}
-
-/* Returns 0 in any case: a search that fails is no reason for others to end. */
-static int search_thread(int ctx, void *arg)
-{
-	struct search *search = arg;
-	struct pollfd pfd = { .fd = search->sock, .events = POLLIN };
-
-	if (ctxfd_poll(ctx, &pfd, 1, NULL) == 1)
-		search->ctx = ctxfd_recv_fd(search->sock);
-	if (search->ctx >= 0) {
-		search_run(search);
-		close(search->ctx);
-	} else if (!ctxfd_err(ctx)) {
-		warn("backend %s: no context", search->dir);
-	}
-	close(search->sock);
-	free(search);
-	return 0;
-}
-
-/* An address without a file has no permissions: this asks who connects. */
-static bool is_ours(int sock)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	return !getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.uid == geteuid();
-}
-
-static void search_start(struct ctxfd_group *group, const char *dir, int sock)
-{
-	struct search *search = is_ours(sock) ? calloc(1, sizeof(*search)) : NULL;
-
-	if (!search) {
-		close(sock);
-		return;
-	}
-	search->dir = dir;
-	search->sock = sock;
-	search->ctx = -1;
-	if (!ctxfd_group_go(group, search_thread, search))
-		return;
-	warn("backend %s", dir);
-	close(sock);
-	free(search);
+		ctxfd_send(ctx, sock, (char []){ NO_MORE }, 1, MSG_NOSIGNAL);
+	ctxfd_unmap(search.status);
 }
 
 int main(int argc, char **argv)
 {
-	int ctx = ctxfd_from_env(), sock;
-	struct ctxfd_group *group = ctxfd_group_new(ctx, AT_ONCE);
-
 	if (argc != 2)
 		errx(2, "usage: backend DIRECTORY, as the server starts it");
-	if (!group)
-		err(1, "backend: no context (is the module loaded?)");
-	while (!ctxfd_err(ctx)) {
-		sock = ctxfd_accept(ctx, STDIN_FILENO, NULL, NULL);
-		if (sock >= 0)
-			search_start(group, argv[1], sock);
-		else	/* such as EMFILE, which passes */
-			ctxfd_sleep(ctx, &(struct timespec){ .tv_nsec = 10000000 });
-	}
-	ctxfd_group_free(group);
+	service_run(AT_ONCE, handle, argv[1]);
 	return 0;
 }

@@ -3,23 +3,8 @@
 #ifndef FILES_H
 #define FILES_H
 
-#include <ctxfd.h>
-#include <sys/un.h>
-
+#include "common/service.h"
 #include "search/protocol.h"
-
-struct backend {
-	const char *dir;
-	int pidfd;
-	struct sockaddr_un addr;
-	socklen_t addr_len;
-};
-
-/* Starts the back end that searches @dir, and ends with @ctx. Ends the program where it cannot. */
-void backend_start(struct backend *backend, int ctx, const char *dir);
-
-/* Waits until it has ended. */
-void backend_wait(struct backend *backend);
 
 struct result {
 	char *place;	/* path and line */
@@ -38,7 +23,7 @@ struct answer {
  * @ctx where that is cancelled, or that of the first back end to fail, which ends the others'
  * search. In both cases @answers, one for each, are to be freed.
  */
-int files_search(int ctx, const struct backend *backends, unsigned int nr, const char *query,
+int files_search(int ctx, const struct service *backends, unsigned int nr, const char *query,
 		 struct answer *answers);
 
 void answers_free(struct answer *answers, unsigned int nr);

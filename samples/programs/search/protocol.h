@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What server and back end say to each other, on a SOCK_SEQPACKET connection a search. The
- * server sends the search's context and then the query. The back end sends a message for each
- * result, and one to say that there are no more: a connection that ends without that has failed.
+ * What server and back end say to each other. The question is the query. The answer is a message
+ * for each result, and one to say that there are no more: a connection that ends without that has
+ * failed.
  */
 #ifndef PROTOCOL_H
 #define PROTOCOL_H

@@ -31,7 +31,8 @@
 
 struct server {
 	int ctx;
-	struct backend *backends;
+	struct service *backends;
+	char **dirs;
 	unsigned int nr;
 };
 
@@ -89,7 +90,7 @@ static const char *failed(const struct server *server, const struct answer *answ
 {
 	for (unsigned int i = 0; i < server->nr; i++)
 		if (answers[i].error == error)
-			return server->backends[i].dir;
+			return server->dirs[i];
 	return "all";
 }
 
@@ -175,8 +176,8 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *conn, const char
 	return http_fail(conn, MHD_HTTP_NOT_FOUND, "there is /search?q=WORDS&timeout=2s");
 }
 
-/* Under @ctx, which nobody else holds writable: they end with this process. */
-static void start_backends(struct server *server, char *const dirs[])
+/* Under a context that nobody else holds writable: they end with this process. */
+static void start_backends(struct server *server)
 {
 	struct stat st;
 
@@ -184,17 +185,18 @@ static void start_backends(struct server *server, char *const dirs[])
 	if (!server->backends)
 		err(1, "back ends");
 	for (unsigned int i = 0; i < server->nr; i++) {
-		if (stat(dirs[i], &st))
-			err(1, "%s", dirs[i]);
+		if (stat(server->dirs[i], &st))
+			err(1, "%s", server->dirs[i]);
 		if (!S_ISDIR(st.st_mode))
-			errx(1, "%s is no directory", dirs[i]);
-		backend_start(&server->backends[i], server->ctx, dirs[i]);
+			errx(1, "%s is no directory", server->dirs[i]);
+		service_start(&server->backends[i], server->ctx,
+			      (char *[]){ "backend", server->dirs[i], NULL });
 	}
 }
 
 int main(int argc, char **argv)
 {
-	struct server server = { .nr = (unsigned int)argc - 2 };
+	struct server server = { .dirs = argv + 2, .nr = (unsigned int)argc - 2 };
 	struct http_server http;
 	struct ctxfd_after *signals;
 	struct ctx_info info;
@@ -208,7 +210,7 @@ int main(int argc, char **argv)
 	signals = ctxfd_cancel_on_signal(server.ctx, 0);
 	if (!signals)
 		err(1, "no context (is the module loaded?)");
-	start_backends(&server, argv + 2);
+	start_backends(&server);
 	http_start(&http, argv[1], handle, &server);
 
 	ctxfd_wait(server.ctx, NULL);
@@ -217,7 +219,7 @@ int main(int argc, char **argv)
 	fprintf(stderr, "server: stops: %s\n", why);
 	http_stop(&http);
 	for (unsigned int i = 0; i < server.nr; i++)
-		backend_wait(&server.backends[i]);
+		service_wait(&server.backends[i]);
 	free(server.backends);
 	ctxfd_after_stop(signals);
 	return 0;
