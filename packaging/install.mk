@@ -25,9 +25,9 @@ CC		?= cc
 PKG_CONFIG	?= pkg-config
 CFLAGS		?= -O2 -g
 
-# The tool of the build tree is static; this one wants the library installed.
+# The tool of the build tree has libctxfd in it; this one wants the library installed.
 CTX		:= build/install/ctx
-CTX_PACKAGES	:= libtracefs ncursesw
+CTX_PACKAGES	:= libtracefs ncursesw smartcols
 KO		:= kmod/ctx.ko
 RELEASE		= $(shell PATH=$$PATH:/sbin:/usr/sbin modinfo -F vermagic $(KO) | cut -d ' ' -f 1)
 dkmsdir		= $(srcdir)/ctx-$(VERSION)

@@ -8,45 +8,10 @@
 #include "race.h"
 #include "../tools/ctx.h"
 
-#include <cpuid.h>
 #include <sys/resource.h>
-
-/* Takes "  age 3s" out of each line, and checks nothing of it. */
-static char *without_ages(char *text)
-{
-	char *age, *end;
-
-	while ((age = strstr(text, "  age "))) {
-		end = age + strlen("  age ");
-		end += strcspn(end, "\n ");
-		memmove(age, end, strlen(end) + 1);
-	}
-	return text;
-}
-
-static unsigned int count(const char *text, const char *part)
-{
-	unsigned int n = 0;
-
-	for (; (text = strstr(text, part)); text += strlen(part))
-		n++;
-	return n;
-}
-
-/* ctx tree, with the ages left out. */
-#define check_tree(expected, ...) ({					\
-	struct tool __tool;						\
-									\
-	tool_run(&__tool, "tree", ##__VA_ARGS__);			\
-	check_text("", __tool.err);					\
-	check_text((expected), without_ages(__tool.out));		\
-	EXPECT_EQ(0, __tool.status);					\
-	tool_free(&__tool);						\
-})
 
 FIXTURE(ctx) {
 	int dev;
-	const char *self;	/* "PID(COMMAND)" */
 };
 
 FIXTURE_SETUP(ctx)
@@ -60,7 +25,6 @@ FIXTURE_SETUP(ctx)
 		unsetenv(variables[i]);
 	self->dev = ctx_background();
 	ASSERT_LE(0, self->dev);
-	self->self = format("%d(tester)", getpid());
 	prctl(PR_SET_NAME, "tester");
 }
 
@@ -79,7 +43,7 @@ TEST(says_its_version)
 TEST(explains_itself)
 {
 	static char *const commands[] = {
-		"tree", "cancel", "wait", "info", "deadline", "value",
+		"tree", "ls", "cancel", "wait", "info", "deadline", "value",
 	};
 	struct tool tool;
 	unsigned int i;
@@ -220,617 +184,6 @@ TEST_F(ctx, refuses_other_durations)
 			   "wait", "-t", (char *)cases[i].text);
 }
 
-/* tree */
-
-TEST_F(ctx, tree_of_nothing_is_empty)
-{
-	check_tree("");
-	check_tool(0, "{\"contexts\":[],\"hidden_processes\":0}\n", "", "tree", "--json");
-}
-
-TEST_F(ctx, tree_draws_children_below_parents)
-{
-	int a = new(self->dev, "a"), b = new(self->dev, "b"), c = new(a, "c"), d = new(a, "d");
-	int e = new(c, "e"), f = new(c, "f"), g = new(d, "g");
-
-	check_tree(format("#%llu a  alive  %s*\n"
-			  "|- #%llu c  alive  %s*\n"
-			  "|  |- #%llu e  alive  %s*\n"
-			  "|  `- #%llu f  alive  %s*\n"
-			  "`- #%llu d  alive  %s*\n"
-			  "   `- #%llu g  alive  %s*\n"
-			  "#%llu b  alive  %s*\n",
-			  ctx_id(a), self->self, ctx_id(c), self->self, ctx_id(e), self->self,
-			  ctx_id(f), self->self, ctx_id(d), self->self, ctx_id(g), self->self,
-			  ctx_id(b), self->self));
-}
-
-TEST_F(ctx, tree_draws_lines_where_the_locale_has_them)
-{
-	int a = new(self->dev, "a"), b = new(a, "b"), c = new(a, "c"), d = new(b, "d");
-	char *expected = format("#%llu a  alive  %s*\n├─ #%llu b  alive  %s*\n"
-				"│  └─ #%llu d  alive  %s*\n└─ #%llu c  alive  %s*\n",
-				ctx_id(a), self->self, ctx_id(b), self->self, ctx_id(d),
-				self->self, ctx_id(c), self->self);
-
-	setenv("LANG", "C.UTF-8", 1);
-	check_tree(expected);
-	setenv("LANG", "C", 1);
-	setenv("LC_CTYPE", "en_GB.utf8", 1);
-	check_tree(expected);
-	setenv("LC_ALL", "C", 1);
-	setenv("LANG", "C.UTF-8", 1);
-	close(b);
-	close(c);
-	close(d);
-	check_tree(format("#%llu a  alive  %s*\n", ctx_id(a), self->self));
-}
-
-TEST_F(ctx, tree_shows_holders)
-{
-	int fd = new(self->dev, "job"), watch = ctx_watch(fd, CTX_CLOEXEC);
-	pid_t owner = holder("owner", fd), guest = holder("guest", watch);
-
-	ASSERT_EQ(0, wait_for_holder(owner));
-	ASSERT_EQ(0, wait_for_holder(guest));
-	check_tree(format("#%llu job  alive  %s* %d(owner)* %d(guest)\n", ctx_id(fd), self->self,
-			  owner, guest));
-	close(fd);
-	check_tree(format("#%llu job  alive  %s %d(owner)* %d(guest)\n", ctx_id(watch), self->self,
-			  owner, guest));
-	end_holder(owner);
-	check_tree(format("#%llu job  cancelled EOWNERDEAD  %s %d(guest)\n", ctx_id(watch),
-			  self->self, guest));
-	end_holder(guest);
-}
-
-TEST_F(ctx, tree_shows_what_its_own_process_inherited)
-{
-	struct tool tool;
-	int fd = ctx_new(self->dev);
-
-	tool_run(&tool, "tree");
-	check_text(format("#%llu -  alive  %s* %d(ctx)*\n", ctx_id(fd), self->self, tool.pid),
-		   without_ages(tool.out));
-	tool_free(&tool);
-}
-
-TEST_F(ctx, tree_shows_the_parent_that_nobody_holds)
-{
-	int top = new_with(self->dev, "top", CTX_CREATE_DETACHED), a = new(top, "a");
-	int b = new(top, "b"), c = new(b, "c");
-	__u64 id = ctx_id(top);
-
-	close(top);
-	check_tree(format("#%llu (not visible)\n|- #%llu a  alive  %s*\n`- #%llu b  alive  %s*\n"
-			  "   `- #%llu c  alive  %s*\n", id, ctx_id(a), self->self, ctx_id(b),
-			  self->self, ctx_id(c), self->self));
-}
-
-TEST_F(ctx, tree_shows_why_it_ended)
-{
-	int a = new(self->dev, "a"), b = new(self->dev, "b"), c = new(self->dev, "c");
-	int d = ctx_create(self->dev, &(struct ctx_create_args){
-		.flags = CTX_CREATE_TIMEOUT, .fd_flags = CTX_CLOEXEC, .name = "d",
-	});
-
-	ctx_cancel(a, CAUSE, "client gone");
-	ctx_cancel(b, 0, NULL);
-	ctx_cancel(c, 70000, NULL);
-	check_tree(format("#%llu a  cancelled EPIPE \"client gone\"  %s*\n"
-			  "#%llu b  cancelled  %s*\n"
-			  "#%llu c  cancelled 70000  %s*\n"
-			  "#%llu d  timed out  %s*\n",
-			  ctx_id(a), self->self, ctx_id(b), self->self, ctx_id(c), self->self,
-			  ctx_id(d), self->self));
-}
-
-TEST_F(ctx, tree_shows_the_time_left)
-{
-	int fd = new(self->dev, "a"), child = new(fd, "b");
-	struct tool tool;
-
-	ASSERT_EQ(0, ctx_set_timeout(fd, 2 * HOUR + 1800 * NSEC_PER_SEC));
-	ASSERT_EQ(0, ctx_set_timeout(child, 40 * 24 * HOUR));
-	tool_run(&tool, "tree");
-	EXPECT_EQ(2, count(tool.out, "  left 2h29m  "));
-	tool_free(&tool);
-	ASSERT_EQ(0, ctx_set_timeout(fd, 41 * 24 * HOUR));
-	tool_run(&tool, "tree");
-	EXPECT_EQ(1, count(tool.out, "  left 40d23h  "));
-	EXPECT_EQ(1, count(tool.out, "  left 39d23h  "));
-	tool_free(&tool);
-	ctx_cancel(fd, 0, NULL);
-	tool_run(&tool, "tree");
-	EXPECT_EQ(0, count(tool.out, "left"));
-	tool_free(&tool);
-}
-
-/* Where the module tells it: whole seconds, and never more than have passed. */
-TEST_F(ctx, tree_shows_the_age)
-{
-	__u64 start = ctx_clock(CLOCK_MONOTONIC);
-	int fd = new(self->dev, "a");
-	char path[64], text[4096] = "", unit;
-	unsigned long age;
-	struct tool tool;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "r");
-	ASSERT_TRUE(file);
-	ASSERT_LT(0, fread(text, 1, sizeof(text) - 1, file));
-	fclose(file);
-	tool_run(&tool, "tree");
-	if (!strstr(text, "\nctx-age:\t")) {
-		EXPECT_TRUE(strstr(tool.out, "  alive  age -  "));
-	} else {
-		ASSERT_TRUE(strstr(tool.out, "  alive  age "));
-		EXPECT_EQ(2, sscanf(strstr(tool.out, "age "), "age %lu%c ", &age, &unit));
-		EXPECT_EQ('s', unit);
-		/* It counts the seconds that have begun since. */
-		EXPECT_GE((ctx_clock(CLOCK_MONOTONIC) - start) / NSEC_PER_SEC + 1, age);
-	}
-	tool_free(&tool);
-}
-
-TEST_F(ctx, tree_prints_no_control_characters)
-{
-	int a = new(self->dev, "\033[2J\n\\\t"), b = new(self->dev, "two words");
-	int c = new(self->dev, "-"), d = new(self->dev, ""), e = new(self->dev, "q\"q");
-
-	ctx_cancel(a, 0, "\033]0;title\a");
-	prctl(PR_SET_NAME, "e\033v\nil)");
-	check_tree(format("#%llu \\033[2J\\012\\\\\\011  cancelled \"\\033]0;title\\007\"  %d(e\\033v\\012il))*\n"
-			  "#%llu \"two words\"  alive  %d(e\\033v\\012il))*\n"
-			  "#%llu \"-\"  alive  %d(e\\033v\\012il))*\n"
-			  "#%llu -  alive  %d(e\\033v\\012il))*\n"
-			  "#%llu \"q\\\"q\"  alive  %d(e\\033v\\012il))*\n",
-			  ctx_id(a), getpid(), ctx_id(b), getpid(), ctx_id(c), getpid(), ctx_id(d),
-			  getpid(), ctx_id(e), getpid()));
-}
-
-TEST_F(ctx, tree_prints_the_characters_of_the_locale)
-{
-	/* A letter; a control of 8 bits; half a letter; a right-to-left override. */
-	int a = new(self->dev, "\xc3\xa9"), b = new(self->dev, "\xc2\x9b");
-	int c = new(self->dev, "x\xc3"), d = new(self->dev, "\xe2\x80\xae");
-
-	check_tree(format("#%llu \\303\\251  alive  %s*\n#%llu \\302\\233  alive  %s*\n"
-			  "#%llu x\\303  alive  %s*\n#%llu \\342\\200\\256  alive  %s*\n",
-			  ctx_id(a), self->self, ctx_id(b), self->self, ctx_id(c), self->self,
-			  ctx_id(d), self->self));
-	setenv("LC_ALL", "C.UTF-8", 1);
-	check_tree(format("#%llu \xc3\xa9  alive  %s*\n#%llu \\302\\233  alive  %s*\n"
-			  "#%llu x\\303  alive  %s*\n#%llu \\342\\200\\256  alive  %s*\n",
-			  ctx_id(a), self->self, ctx_id(b), self->self, ctx_id(c), self->self,
-			  ctx_id(d), self->self));
-}
-
-/* Many descriptors, for those that can have them. */
-static bool allow_fds(rlim_t n)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	return limit.rlim_cur >= n;
-}
-
-TEST_F_TIMEOUT(ctx, tree_may_be_a_thousand_deep, 120)
-{
-	const char *line;
-	struct tool tool;
-	int fd, n;
-
-	if (!allow_fds(1100))
-		SKIP(return, "needs 1100 descriptors");
-	fd = self->dev;
-	for (n = 0; n < 1000; n++)
-		fd = new(fd, "");
-	ASSERT_LE(0, fd);
-	tool_run(&tool, "tree");
-	EXPECT_EQ(0, tool.status);
-	EXPECT_EQ(1000, count(tool.out, "\n"));
-	tool.out[strlen(tool.out) - 1] = '\0';
-	line = strrchr(tool.out, '\n') + 1;
-	EXPECT_EQ(998 * 3, strspn(line, " "));
-	EXPECT_EQ(0, strncmp(line + 998 * 3, format("`- #%llu -  alive", ctx_id(fd)), 8));
-	tool_free(&tool);
-	tool_run(&tool, "tree", "--json");
-	EXPECT_TRUE(json_is_valid(tool.out));
-	EXPECT_TRUE(strstr(tool.out, "\"depth\":999,"));
-	tool_free(&tool);
-}
-
-/* The line of --json that tells of the context. */
-static char *json_of(const struct tool *tool, __u64 id)
-{
-	char *line = strstr(tool->out, format("{\"id\":%llu,", id));
-
-	return line ? strndup(line, strcspn(line, "\n")) : "";
-}
-
-TEST_F(ctx, tree_is_json_where_asked)
-{
-	int top = new_with(self->dev, "top", CTX_CREATE_DETACHED), a = new(top, "a");
-	int b = new(a, "b"), watch = ctx_watch(b, CTX_CLOEXEC);
-	__u64 left, id = ctx_id(top);
-	struct tool tool;
-	char *line;
-
-	close(top);
-	ASSERT_EQ(0, ctx_set_timeout(b, HOUR));
-	tool_run(&tool, "tree", "--json");
-	EXPECT_EQ(0, tool.status);
-	EXPECT_TRUE(json_is_valid(tool.out));
-	check_has(tool.out, ",\"hidden_processes\":0}\n");
-	check_text(format("{\"id\":%llu,\"visible\":false,\"parent\":null},", id),
-		   json_of(&tool, id));
-
-	line = json_of(&tool, ctx_id(a));
-	check_has(line, format("\"visible\":true,\"parent\":%llu,\"depth\":1,\"name\":\"a\",", id));
-	check_has(line, "\"state\":\"alive\",\"err\":0,\"cause\":0,\"cause_name\":null,"
-		  "\"message\":\"\",\"origin\":0,\"deadline\":null,\"left\":null,\"flags\":0,"
-		  "\"children\":1,");
-	check_has(line, format("\"holders\":[{\"pid\":%d,\"fd\":%d,\"writable\":true,"
-			       "\"command\":\"tester\"}]}", getpid(), a));
-
-	line = json_of(&tool, ctx_id(b));
-	check_has(line, format("{\"pid\":%d,\"fd\":%d,\"writable\":false,\"command\":\"tester\"}]",
-			       getpid(), watch));
-	EXPECT_EQ(1, sscanf(strstr(line, "\"left\":") ?: "", "\"left\":%llu.", &left));
-	EXPECT_LE(3500, left);
-	EXPECT_GE(3600, left);
-	tool_free(&tool);
-
-	ctx_cancel(a, CAUSE, "gone");
-	tool_run(&tool, "tree", "-j");
-	EXPECT_TRUE(json_is_valid(tool.out));
-	check_has(json_of(&tool, ctx_id(b)),
-		  format("\"state\":\"cancelled\",\"err\":%d,\"cause\":%d,\"cause_name\":\"EPIPE\","
-			 "\"message\":\"gone\",\"origin\":%llu,", ECANCELED, CAUSE, ctx_id(a)));
-	tool_free(&tool);
-}
-
-TEST_F(ctx, json_is_utf8_whatever_the_names_are)
-{
-	int a = new(self->dev, "\"\\\n\x7f\xc3\xa9"), b = new(self->dev, "x\xff\xc3");
-	int c = new(self->dev, "\xed\xa0\x80"), d = new(self->dev, "\xf0\x9f\x98\x80\xe2\x80\xae");
-	struct tool tool;
-
-	prctl(PR_SET_NAME, "\xc0\x80");
-	tool_run(&tool, "tree", "--json");
-	EXPECT_TRUE(json_is_valid(tool.out));
-	check_has(json_of(&tool, ctx_id(a)), "\"name\":\"\\\"\\\\\\u000a\\u007f\xc3\xa9\",\"age\"");
-	check_has(json_of(&tool, ctx_id(b)),
-		  "\"name\":\"x\\ufffd\\ufffd\",\"name_hex\":\"78ffc3\",\"age\"");
-	check_has(json_of(&tool, ctx_id(c)),
-		  "\"name\":\"\\ufffd\\ufffd\\ufffd\",\"name_hex\":\"eda080\",");
-	check_has(json_of(&tool, ctx_id(d)), "\"name\":\"\xf0\x9f\x98\x80\\u202e\",");
-	check_has(json_of(&tool, ctx_id(a)),
-		  "\"command\":\"\\ufffd\\ufffd\",\"command_hex\":\"c080\"}");
-	tool_free(&tool);
-}
-
-TEST_F(ctx, tree_has_colours_where_asked)
-{
-	int a = new(self->dev, "a"), b = new(self->dev, "b");
-	char *plain, *colour;
-
-	ctx_cancel(b, 0, NULL);
-	plain = format("#%llu a  alive  %s*\n#%llu b  cancelled  %s*\n", ctx_id(a), self->self,
-		       ctx_id(b), self->self);
-	colour = format("#%llu a  \033[32malive\033[m  %s*\n#%llu b  \033[31mcancelled\033[m  %s*\n",
-			ctx_id(a), self->self, ctx_id(b), self->self);
-	setenv("TERM", "xterm", 1);
-	check_tree(plain);
-	check_tree(plain, "--color=auto");
-	check_tree(plain, "--color=never");
-	check_tree(colour, "--color=always");
-	check_tree(colour, "--color");
-	setenv("NO_COLOR", "1", 1);
-	check_tree(colour, "--color=always");
-	check_tool(2, "", "ctx tree: --color: 'red' is not always, never or auto; "
-		   "try 'ctx tree --help'\n", "tree", "--color=red");
-	check_tool(2, "", "ctx tree: 'x' is too much: it takes options alone; "
-		   "try 'ctx tree --help'\n", "tree", "x");
-}
-
-/* A terminal of 10 lines, in a mount namespace of our own. -1 where there can be none. */
-static int terminal(int *user)
-{
-	struct winsize size = { .ws_row = 10, .ws_col = 40 };
-	int fd;
-
-	if (access("/dev/pts/ptmx", F_OK)) {
-		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
-			return -1;
-		mkdir("/dev/pts", 0755);
-		if (mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666"))
-			return -1;
-	}
-	fd = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || unlockpt(fd) || ioctl(fd, TIOCSWINSZ, &size))
-		return -1;
-	*user = ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	return fd;
-}
-
-/* Reads until @n of @part have come. */
-static bool read_until(int fd, const char *part, unsigned int n)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	char text[65536];
-	size_t len = 0;
-	ssize_t ret;
-
-	while (len < sizeof(text) - 1 && poll(&pfd, 1, CTX_WAIT_MS) == 1) {
-		ret = read(fd, text + len, sizeof(text) - 1 - len);
-		if (ret <= 0)
-			break;
-		len += ret;
-		text[len] = '\0';
-		if (count(text, part) >= n)
-			return true;
-	}
-	text[len] = '\0';
-	fprintf(stderr, "# no %s in: %s\n", part, text);
-	return false;
-}
-
-/* Runs it on a terminal and waits for @part to be there @n times. */
-#define check_on_terminal(n, part, ...) ({				\
-	struct tool __tool = { .status = -1 };				\
-	int __fd = terminal(&__tool.out_fd);				\
-									\
-	if (__fd < 0)							\
-		SKIP(return, "no pseudo terminals");			\
-	__tool.err_fd = memfd_create("err", MFD_CLOEXEC);		\
-	tool_exec(&__tool, (char *[]){ "ctx", __VA_ARGS__, NULL });	\
-	EXPECT_TRUE(read_until(__fd, (part), (n)));			\
-	kill(__tool.pid, SIGTERM);					\
-	tool_end(&__tool);						\
-	check_text("", __tool.err);					\
-	close(__fd);							\
-})
-
-TEST_F(ctx, tree_has_colours_on_a_terminal)
-{
-	int fd = new(self->dev, "a");
-
-	EXPECT_LE(0, fd);
-	setenv("TERM", "xterm", 1);
-	check_on_terminal(1, " a  \033[32malive\033[m  ", "tree");
-	check_on_terminal(1, " a  alive  ", "tree", "--color=never");
-	setenv("NO_COLOR", "", 1);
-	check_on_terminal(1, " a  \033[32malive\033[m  ", "tree");
-	setenv("NO_COLOR", "1", 1);
-	check_on_terminal(1, " a  alive  ", "tree");
-	check_on_terminal(1, " a  \033[32malive\033[m  ", "tree", "--color=always");
-	unsetenv("NO_COLOR");
-	setenv("TERM", "dumb", 1);
-	check_on_terminal(1, " a  alive  ", "tree");
-}
-
-TEST_F(ctx, tree_watches_on_a_terminal)
-{
-	int fd[12], n;
-
-	for (n = 0; n < 12; n++)
-		fd[n] = new(self->dev, format("n%d", n));
-	ASSERT_LE(0, fd[11]);
-	/* Home again and again; nine lines at most, and what stands for the others. */
-	check_on_terminal(3, "\033[H\033[?7l#", "tree", "--watch=0.01");
-	check_on_terminal(2, " n8  alive", "tree", "--watch=0.01");
-	check_on_terminal(2, "\n...\033[?7h\033[J", "tree", "--watch=0.01");
-}
-
-/* Waits until the output of a tool that runs has @n of @part. */
-static bool wait_for_output(const struct tool *tool, const char *part, unsigned int n)
-{
-	__u64 end = ctx_clock(CLOCK_MONOTONIC) + CTX_WAIT_MS * NSEC_PER_MSEC;
-	bool found = false;
-	char *text;
-
-	while (!found && ctx_clock(CLOCK_MONOTONIC) < end) {
-		text = tool_text(tool->out_fd);
-		found = count(text, part) >= n;
-		free(text);
-		usleep(1000);
-	}
-	return found;
-}
-
-TEST_F(ctx, tree_watches_without_a_terminal)
-{
-	struct tool tool;
-	int fd = new(self->dev, "a");
-
-	tool_start(&tool, (char *[]){ "ctx", "tree", "--watch=10ms", NULL });
-	EXPECT_TRUE(wait_for_output(&tool, "  alive  ", 2));
-	ctx_cancel(fd, 0, NULL);
-	EXPECT_TRUE(wait_for_output(&tool, "  cancelled  ", 2));
-	kill(tool.pid, SIGINT);
-	tool_end(&tool);
-	EXPECT_EQ(128 + SIGINT, tool.status);
-	check_has(tool.out, "*\n\n#");
-	EXPECT_FALSE(strchr(tool.out, '\033'));
-	tool_free(&tool);
-}
-
-TEST_F(ctx, tree_watches_as_json_a_document_a_line)
-{
-	char *line, *rest;
-	struct tool tool;
-	int fd = new(self->dev, "a");
-
-	EXPECT_LE(0, fd);
-	tool_start(&tool, (char *[]){ "ctx", "tree", "-j", "-w0.01", NULL });
-	EXPECT_TRUE(wait_for_output(&tool, "\n", 3));
-	kill(tool.pid, SIGINT);
-	tool_end(&tool);
-	for (rest = tool.out; (line = strsep(&rest, "\n")) && rest;)
-		EXPECT_TRUE(json_is_valid(line));
-	tool_free(&tool);
-}
-
-TEST_F(ctx, tree_refuses_to_watch_without_a_pause)
-{
-	check_tool(2, "", "ctx tree: --watch: '0' is no time to wait; try 'ctx tree --help'\n",
-		   "tree", "--watch=0");
-	check_tool(2, "", "ctx tree: --watch: '-1' is negative; try 'ctx tree --help'\n",
-		   "tree", "--watch=-1");
-}
-
-/* Processes with contexts come and go as fast as they can. */
-struct churn {
-	int dev;
-	bool stop;
-};
-
-static void *churn(void *data)
-{
-	struct churn *churn = data;
-	unsigned int n = 0;
-	pid_t pid;
-
-	while (!__atomic_load_n(&churn->stop, __ATOMIC_ACQUIRE)) {
-		pid = fork();
-		if (!pid) {
-			int fd[16], i;
-
-			for (i = 0; i < 16; i++)
-				fd[i] = new(i ? fd[i / 2] : churn->dev, "churn");
-			for (;;)
-				for (i = 15; i; i--) {
-					close(fd[i]);
-					fd[i] = new(fd[i / 2], "again");
-				}
-		}
-		usleep(n++ % 8 * 1000);
-		end_holder(pid);
-	}
-	return NULL;
-}
-
-TEST_F_TIMEOUT(ctx, tree_bears_with_processes_that_vanish, 120)
-{
-	struct churn data = { .dev = self->dev };
-	int fd = new(self->dev, "stays"), child = new(fd, "too");
-	unsigned int i, n = rounds(40);
-	pthread_t thread;
-
-	ASSERT_EQ(0, pthread_create(&thread, NULL, churn, &data));
-	for (i = 0; i < n && _metadata->passed; i++) {
-		struct tool tool;
-
-		tool_run(&tool, "tree");
-		check_text("", tool.err);
-		EXPECT_EQ(0, tool.status);
-		check_has(without_ages(tool.out), format("#%llu stays  alive  ", ctx_id(fd)));
-		check_has(tool.out, format("- #%llu too  alive  ", ctx_id(child)));
-		tool_free(&tool);
-		tool_run(&tool, "tree", "--json");
-		EXPECT_TRUE(json_is_valid(tool.out));
-		tool_free(&tool);
-	}
-	__atomic_store_n(&data.stop, true, __ATOMIC_RELEASE);
-	EXPECT_EQ(0, ctx_thread_join(thread));
-}
-
-/*
- * A second under KVM, 20 s without. A kernel that checks every access takes many
- * times as long for all that it does.
- */
-static __u64 time_limit(void)
-{
-	__u64 limit = 20 * NSEC_PER_SEC, ordinary = 20000, cost = race_cost();
-	unsigned int regs[4] = {};
-
-	__cpuid(0x40000000, regs[0], regs[1], regs[2], regs[3]);
-	if (!memcmp(&regs[1], "KVMKVMKVM\0\0\0", 12)) {
-		limit = NSEC_PER_SEC;
-		ordinary = 4000;
-	}
-	return cost > ordinary ? limit / ordinary * cost : limit;
-}
-
-#define PROCESSES	100
-#define CONTEXTS	100	/* in each */
-
-TEST_F_TIMEOUT(ctx, tree_of_ten_thousand_in_a_hundred_processes, 300)
-{
-	struct gate *gate = gate_new();
-	pid_t pid[PROCESSES];
-	struct tool tool;
-	__u64 took;
-	int i, n, fd;
-
-	ASSERT_TRUE(gate);
-	for (i = 0; i < PROCESSES; i++) {
-		pid[i] = ctx_fork();
-		ASSERT_LE(0, pid[i]);
-		if (pid[i])
-			continue;
-		for (n = 0, fd = self->dev; n < CONTEXTS; n++)
-			fd = new(n % 10 ? fd : self->dev, "one of many");
-		__atomic_add_fetch(&gate->ready, 1, __ATOMIC_ACQ_REL);
-		for (;;)
-			pause();
-	}
-	ASSERT_TRUE(gate_open(gate, PROCESSES));
-	took = ctx_clock(CLOCK_MONOTONIC);
-	tool_run(&tool, "tree");
-	took = ctx_clock(CLOCK_MONOTONIC) - took;
-	TH_LOG("ctx tree took %llu ms", took / NSEC_PER_MSEC);
-	EXPECT_EQ(0, tool.status);
-	EXPECT_EQ(PROCESSES * CONTEXTS, count(tool.out, "\n"));
-	EXPECT_EQ(PROCESSES * CONTEXTS, count(tool.out, "\"one of many\"  alive"));
-	EXPECT_GT(time_limit(), took);
-	tool_free(&tool);
-	for (i = 0; i < PROCESSES; i++)
-		end_holder(pid[i]);
-	gate_free(gate);
-}
-
-/* Without rights */
-
-/* The rest of the test is as a user who is not root. */
-TEST_F(ctx, tree_shows_what_the_user_may_see)
-{
-	int theirs = new(self->dev, "theirs"), ours = new(theirs, "ours");
-	struct tool tool;
-	unsigned long n;
-	pid_t user;
-	char *head;
-
-	if (geteuid())
-		SKIP(return, "needs root");
-	in_child(user) {
-		head = format("#%llu (not visible)\n`- #%llu ours  alive  %d(tester)*\n",
-			      ctx_id(theirs), ctx_id(ours), getpid());
-		close(theirs);
-		ASSERT_TRUE(become_nobody());
-		tool_run(&tool, "tree");
-		EXPECT_EQ(0, tool.status);
-		check_text("", tool.err);
-		EXPECT_EQ(0, strncmp(without_ages(tool.out), head, strlen(head)));
-		/* This test, the harness and its parents; no kernel thread. */
-		EXPECT_EQ(1, sscanf(tool.out + strlen(head),
-				    "(%lu processes cannot be looked into)\n", &n));
-		EXPECT_LE(3, n);
-		EXPECT_GE(15, n);
-		tool_free(&tool);
-		tool_run(&tool, "tree", "--json");
-		EXPECT_TRUE(json_is_valid(tool.out));
-		check_has(tool.out, format("],\"hidden_processes\":%lu}\n", n));
-		tool_free(&tool);
-	}
-	check_child(user);
-}
-
 TEST_F(ctx, takes_nothing_that_the_user_may_not_see)
 {
 	int fd = new(self->dev, "theirs");
@@ -865,8 +218,6 @@ TEST_F(ctx, says_that_the_module_is_not_loaded)
 {
 	if (!hide("/dev"))
 		SKIP(return, "needs root");
-	check_tool(2, "", "ctx tree: " NO_MODULE, "tree");
-	check_tool(2, "", "ctx tree: " NO_MODULE, "tree", "--json");
 	check_tool(2, "", "ctx cancel: " NO_MODULE, "cancel", "5");
 	check_tool(2, "", "ctx wait: " NO_MODULE, "wait", "5");
 	check_tool(2, "", "ctx wait: " NO_MODULE, "wait");
@@ -880,18 +231,8 @@ TEST_F(ctx, needs_no_device_where_there_are_contexts)
 
 	if (!hide("/dev"))
 		SKIP(return, "needs root");
-	check_tree(format("#%llu a  alive  %s*\n", ctx_id(fd), self->self));
 	check_tool(0, "", "", "cancel", by_id(fd));
 	check_tool(0, format("#%llu a  cancelled\n", ctx_id(fd)), "", "wait", by_id(fd));
-}
-
-TEST_F(ctx, says_that_proc_is_not_mounted)
-{
-	if (!hide("/proc"))
-		SKIP(return, "needs root");
-	setenv("CTX", "./ctx", 0);
-	check_tool(2, "", "ctx tree: there are no processes in /proc: mount it, "
-		   "with 'mount -t proc none /proc'\n", "tree");
 }
 
 /* cancel */
@@ -996,15 +337,15 @@ TEST_F(ctx, refuses_what_is_no_context)
 		char *text;
 
 		text = by_fd(null);
-		check_tool(2, "", format("ctx %s: %s: that is no context; 'ctx tree' shows who holds "
-					 "what\n", command, text), command, text);
+		check_tool(2, "", format("ctx %s: %s: that is no context; 'ctx tree --holders' "
+					 "shows who holds what\n", command, text), command, text);
 		text = by_fd(none);
-		check_tool(2, "", format("ctx %s: %s: process %d has no descriptor %d; 'ctx tree' "
-					 "shows who holds what\n", command, text, getpid(), none),
+		check_tool(2, "", format("ctx %s: %s: process %d has no descriptor %d; 'ctx tree "
+					 "--holders' shows who holds what\n", command, text, getpid(), none),
 			   command, text);
 		text = format("%d:3", pid);
-		check_tool(2, "", format("ctx %s: %s: there is no process %d; 'ctx tree' shows who "
-					 "holds what\n", command, text, pid), command, text);
+		check_tool(2, "", format("ctx %s: %s: there is no process %d; 'ctx tree "
+					 "--holders' shows who holds what\n", command, text, pid), command, text);
 		check_tool(2, "", format("ctx %s: 123456789: there is no such context; 'ctx tree' "
 					 "lists them\n", command), command, "123456789");
 	}
@@ -1263,6 +604,14 @@ TEST_F(ctx, info_tells_of_several)
 	tool_free(&tool);
 	check_tool(2, "", "ctx info: 123456789: there is no such context; 'ctx tree' lists them\n",
 		   "info", by_id(a), "123456789", by_id(b));
+}
+
+/* The line of --json that tells of the context. */
+static char *json_of(const struct tool *tool, __u64 id)
+{
+	char *line = strstr(tool->out, format("{\"id\":%llu,", id));
+
+	return line ? strndup(line, strcspn(line, "\n")) : "";
 }
 
 TEST_F(ctx, info_is_json_where_asked)

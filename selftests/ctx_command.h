@@ -9,7 +9,10 @@
 #include "ctx_tool.h"
 
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/mount.h>
 
 #define CAUSE	EPIPE
@@ -92,6 +95,52 @@ static inline bool hide(const char *path)
 {
 	return !unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
 	       !mount("tmpfs", path, "tmpfs", 0, NULL);
+}
+
+/* What a module from before CTX_IOC_OPEN and CTX_IOC_LIST does, and the rest as it is. */
+static inline int forget_ids(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CTX_IOC_OPEN, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CTX_IOC_LIST, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(filter) / sizeof(*filter),
+		.filter = filter,
+	};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?:
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static inline unsigned int count(const char *text, const char *part)
+{
+	unsigned int n = 0;
+
+	for (; (text = strstr(text, part)); text += strlen(part))
+		n++;
+	return n;
+}
+
+/* Waits until the output of a tool that runs has @n of @part. */
+static inline bool wait_for_output(const struct tool *tool, const char *part, unsigned int n)
+{
+	__u64 end = ctx_clock(CLOCK_MONOTONIC) + CTX_WAIT_MS * NSEC_PER_MSEC;
+	bool found = false;
+	char *text;
+
+	while (!found && ctx_clock(CLOCK_MONOTONIC) < end) {
+		text = tool_text(tool->out_fd);
+		found = count(text, part) >= n;
+		free(text);
+		usleep(1000);
+	}
+	return found;
 }
 
 #define check_has(text, part) ({					\

@@ -6,10 +6,6 @@
 #include "ctx_command.h"
 #include "race.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-
 FIXTURE(names) {
 	int dev;
 };
@@ -224,27 +220,6 @@ TEST_F(names, takes_what_one_holds_of_another_user)
 	}
 	check_child(user);
 	check_cancelled(fd, ECANCELED, ECANCELED, ctx_id(fd));
-}
-
-/* What a module from before CTX_IOC_OPEN and CTX_IOC_LIST does, and the rest as it is. */
-static int forget_ids(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CTX_IOC_OPEN, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CTX_IOC_LIST, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {
-		.len = sizeof(filter) / sizeof(*filter),
-		.filter = filter,
-	};
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?:
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
 TEST_F(names, serves_with_an_older_module)

@@ -6,7 +6,7 @@
 # take for a plain word.
 _ctx_contexts() {
 	ctx ls --raw --noheadings --output ID,NAME 2>/dev/null |
-		awk '{ print $1 } $2 ~ /^[[:alnum:]._-]+$/ { print $2 }' | sort -u
+		awk '{ print $1 } $2 != "-" && $2 ~ /^[[:alnum:]._-]+$/ { print $2 }' | sort -u
 }
 
 _ctx_commands() {
@@ -44,6 +44,11 @@ _ctx_argument() { # COMMAND LONG-OPTION WORD
 	case $2 in
 	--signal) mapfile -t COMPREPLY < <(compgen -W "$(kill -l | grep -oE 'SIG[A-Z]+[0-9]*' | sed s/SIG//)" -- "$3") ;;
 	--under) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts)" -- "$3") ;;
+	--output)
+		mapfile -t COMPREPLY < <(compgen -P "${3%"${3##*[,+]}"}" \
+			-W "$(ctx "$1" --help | sed -nE 's/^  ([A-Z]+)  .*/\1/p')" -- "${3##*[,+]}")
+		;;
+	--pid) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$3*" | grep -x '[0-9]*') ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$3") ;;
 	esac
 }

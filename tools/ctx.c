@@ -18,7 +18,8 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{ "run",	cmd_run,	125,		"run a command under a context" },
-	{ "tree",	cmd_tree,	STATUS_ERROR,	"draw the contexts and who holds them" },
+	{ "tree",	cmd_tree,	STATUS_ERROR,	"draw the contexts" },
+	{ "ls",		cmd_ls,		STATUS_ERROR,	"list the contexts" },
 	{ "cancel",	cmd_cancel,	STATUS_ERROR,	"cancel a context" },
 	{ "wait",	cmd_wait,	STATUS_ERROR,	"wait until contexts are cancelled" },
 	{ "info",	cmd_info,	STATUS_ERROR,	"tell all about a context" },

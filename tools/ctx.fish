@@ -24,7 +24,7 @@ end
 # The contexts that the user may open, by id and, where the name is a plain word, by name.
 function __ctx_contexts
     ctx ls --raw --noheadings --output ID,NAME 2>/dev/null |
-        string trim -r | string replace -r '^([0-9]+) (.+)$' '$1\t$2\n$2\t#$1' |
+        string replace -r ' -$' '' | string trim -r | string replace -r '^([0-9]+) (.+)$' '$1\t$2\n$2\t#$1' |
         string split '\n' | string match -r '^[\w.-]+(?:\t.*)?$' | sort -u
 end
 

@@ -31,6 +31,7 @@ int cmd_cancel(int argc, char **argv);
 int cmd_deadline(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
 int cmd_value(int argc, char **argv);
@@ -119,15 +120,10 @@ struct holder {
 
 struct context {
 	struct ctx_info info;	/* but cancelled_at, which /proc does not tell */
-	bool visible;		/* or else there is but an id, from a child */
+	bool visible;
 	int64_t age;		/* in seconds; -1 where it is not told */
 	struct holder *holders;	/* by process */
 	struct holder *last_holder;
-	/* After forest_plant(); siblings are in the order of their ids. */
-	struct context *parent;
-	struct context *child;
-	struct context *sibling;
-	size_t indent;		/* what draws it may use it */
 };
 
 struct forest {
@@ -137,7 +133,6 @@ struct forest {
 	struct context **hash;
 	size_t nr_hash;		/* a power of two */
 	struct chunk *chunks;	/* memory of all the rest */
-	struct context *root;	/* the first, after forest_plant() */
 	unsigned long nr_hidden; /* processes that may not be looked into */
 };
 
@@ -147,11 +142,11 @@ void forest_scan(struct forest *forest);
 /* NULL where nobody has it. */
 struct context *forest_find(const struct forest *forest, uint64_t id);
 
-/* Joins parents and children, and makes up the parents that nobody has. */
-void forest_plant(struct forest *forest);
+/* Looks into that process alone; finds nothing where it may not, or is not there. */
+void forest_scan_process(struct forest *forest, pid_t pid);
 
-/* What comes after @context: its children first. NULL at the end. */
-struct context *forest_next(const struct context *context);
+/* What the process is called, without a NUL. Returns the length; 0 where it is not there. */
+size_t process_name(pid_t pid, char *name, size_t size);
 
 void forest_free(struct forest *forest);
 
@@ -228,6 +223,10 @@ void json_seconds(struct json *json, const char *key, int64_t ns);
  * KEY_hex has them all.
  */
 void json_text(struct json *json, const char *key, const char *text, size_t len);
+/* As above, but a string alone. Returns whether all of it was UTF-8. */
+bool json_string(FILE *out, const char *text, size_t len);
+/* Each descriptor. */
+void json_holders(struct json *json, const char *key, const struct holder *holder);
 /* All that is known about a context, as an object's fields. */
 void json_context(struct json *json, const struct context *context);
 

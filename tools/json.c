@@ -20,8 +20,7 @@ static void put_code(FILE *out, uint32_t code)
 	fprintf(out, "\\u%04" PRIx32, code);
 }
 
-/* Whether all of it was UTF-8. */
-static bool put_string(FILE *out, const char *text, size_t len)
+bool json_string(FILE *out, const char *text, size_t len)
 {
 	bool valid = true;
 	uint32_t code;
@@ -53,7 +52,7 @@ static void begin(struct json *json, const char *key)
 		putc(',', json->out);
 	json->comma = true;
 	if (key) {
-		put_string(json->out, key, strlen(key));
+		json_string(json->out, key, strlen(key));
 		putc(':', json->out);
 	}
 }
@@ -115,7 +114,7 @@ void json_seconds(struct json *json, const char *key, int64_t ns)
 void json_text(struct json *json, const char *key, const char *text, size_t len)
 {
 	begin(json, key);
-	if (put_string(json->out, text, len))
+	if (json_string(json->out, text, len))
 		return;
 	fprintf(json->out, ",\"%s_hex\":\"", key);
 	for (; len; text++, len--)
@@ -123,9 +122,9 @@ void json_text(struct json *json, const char *key, const char *text, size_t len)
 	putc('"', json->out);
 }
 
-static void json_holders(struct json *json, const struct holder *holder)
+void json_holders(struct json *json, const char *key, const struct holder *holder)
 {
-	json_open(json, "holders", '[');
+	json_open(json, key, '[');
 	for (; holder; holder = holder->next) {
 		json_open(json, NULL, '{');
 		json_number(json, "pid", holder->process->pid);
@@ -182,5 +181,5 @@ void json_context(struct json *json, const struct context *context)
 	json_deadline(json, info);
 	json_unsigned(json, "flags", info->flags);
 	json_unsigned(json, "children", info->nr_children);
-	json_holders(json, context->holders);
+	json_holders(json, "holders", context->holders);
 }

@@ -253,20 +253,34 @@ struct look {
 	const struct process *process;	/* once it is known to hold a context */
 };
 
+/* Returns the length, 0 where there is no such process. */
+static size_t read_name(int dir, const char *path, char *name, size_t size)
+{
+	ssize_t len = read_file(dir, path, name, size);
+
+	if (len > 0 && name[len - 1] == '\n')
+		len--;
+	return len > 0 ? (size_t)len : 0;
+}
+
+size_t process_name(pid_t pid, char *name, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	return read_name(AT_FDCWD, path, name, size);
+}
+
 static const struct process *the_process(struct look *look)
 {
 	struct process *process;
 	char name[256];
-	ssize_t len;
 
 	if (look->process)
 		return look->process;
-	len = read_file(look->dir, "comm", name, sizeof(name));
-	if (len > 0 && name[len - 1] == '\n')
-		len--;
 	process = take(look->forest, sizeof(*process));
 	process->pid = look->pid;
-	process->len = len > 0 ? (size_t)len : 0;
+	process->len = read_name(look->dir, "comm", name, sizeof(name));
 	process->name = take(look->forest, process->len + 1);
 	memcpy(process->name, name, process->len);
 	look->process = process;
@@ -389,43 +403,17 @@ void forest_scan(struct forest *forest)
 		die("there are no processes in /proc: mount it, with 'mount -t proc none /proc'");
 }
 
-static int by_id(const void *a, const void *b)
+void forest_scan_process(struct forest *forest, pid_t pid)
 {
-	const struct context *x = *(struct context *const *)a, *y = *(struct context *const *)b;
+	char name[32];
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return x->info.id < y->info.id ? -1 : x->info.id > y->info.id;
-}
-
-void forest_plant(struct forest *forest)
-{
-	struct context *context, **list;
-	size_t i;
-
-	/* Those that are made up come behind, and have no parent. */
-	for (i = 0; i < forest->nr; i++)
-		if (forest->contexts[i]->info.parent_id)
-			forest_add(forest, forest->contexts[i]->info.parent_id);
-	if (forest->nr)
-		/* NOLINTNEXTLINE(bugprone-sizeof-expression): the array holds pointers */
-		qsort(forest->contexts, forest->nr, sizeof(*forest->contexts), by_id);
-	/* From the last to the first: each goes to the head of its list. */
-	for (i = forest->nr; i--;) {
-		context = forest->contexts[i];
-		if (context->info.parent_id)
-			context->parent = forest_find(forest, context->info.parent_id);
-		list = context->parent ? &context->parent->child : &forest->root;
-		context->sibling = *list;
-		*list = context;
-	}
-}
-
-struct context *forest_next(const struct context *context)
-{
-	if (context->child)
-		return context->child;
-	while (context && !context->sibling)
-		context = context->parent;
-	return context ? context->sibling : NULL;
+	memset(forest, 0, sizeof(*forest));
+	if (proc < 0)
+		return;
+	snprintf(name, sizeof(name), "%d", pid);
+	look_at_process(forest, proc, name);
+	close(proc);
 }
 
 void need_module(void)

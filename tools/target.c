@@ -121,11 +121,11 @@ static void complain_not_taken(const struct target *target)
 {
 	switch (errno) {
 	case ESRCH:
-		complain("%s: there is no process %d; 'ctx tree' shows who holds what",
+		complain("%s: there is no process %d; 'ctx tree --holders' shows who holds what",
 			 target->text, target->pid);
 		break;
 	case EBADF:
-		complain("%s: process %d has no descriptor %d; 'ctx tree' shows who holds what",
+		complain("%s: process %d has no descriptor %d; 'ctx tree --holders' shows who holds what",
 			 target->text, target->pid, target->fd);
 		break;
 	default:
@@ -163,7 +163,7 @@ static int open_by_fd(const struct target *target, bool writable)
 		return -1;
 	}
 	if (!get_info(fd, &info))
-		wrong = "that is no context; 'ctx tree' shows who holds what";
+		wrong = "that is no context; 'ctx tree --holders' shows who holds what";
 	else if (writable && !info.id)
 		wrong = "that is /dev/ctx, the background, which is never cancelled";
 	else if (writable && !is_writable(fd))

@@ -1,203 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ctx tree: the contexts and who holds them.
+ * ctx tree and ctx ls: the contexts there are.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ctx.h"
+#include "view.h"
 
-#define RED	"\033[31m"
-#define GREEN	"\033[32m"
-#define YELLOW	"\033[33m"
-#define FAINT	"\033[2m"
-#define PLAIN	"\033[m"
-
-struct style {
-	bool json;
-	bool colour;
+struct query {
+	struct target start;
+	struct view_options options;
+	struct look look;
+	const char *output;	/* as it was given, or NULL */
+	bool fitted;		/* the depth is what fits on the terminal */
 	bool watch;
 	struct timespec interval;
 };
 
-/* What stands to the left of a context: a piece for each of its ancestors. */
-struct margin {
+static void print(FILE *out, struct view *view, const struct query *query)
+{
+	struct look look = query->look;
+
+	/* Where the module is too old, holders are what there is to tell. */
+	if (view->held && !query->output)
+		columns_choose(&look, "+HOLDERS");
+	if (look.form == FORM_DOT)
+		dot_print(out, view);
+	else
+		table_print(out, view, &look);
+}
+
+/* A document a line. In JSON no text has a line's end in it. */
+static void print_line(FILE *out, struct view *view, const struct query *query)
+{
+	size_t len, i;
 	char *text;
-	size_t len;
-	size_t room;
-	/* Pieces: a child, the last child, and what goes on below each. */
-	const char *child, *last_child, *below, *below_last;
-};
+	FILE *lines = need(open_memstream(&text, &len));
 
-static void margin_init(struct margin *margin)
-{
-	*margin = (struct margin){
-		.text = need(malloc(64)), .room = 64,
-		.child = "|- ", .last_child = "`- ", .below = "|  ", .below_last = "   ",
-	};
-	if (locale_is_utf8()) {
-		margin->child = "├─ ";
-		margin->last_child = "└─ ";
-		margin->below = "│  ";
-	}
-}
-
-static void margin_add(struct margin *margin, const char *piece)
-{
-	size_t len = strlen(piece);
-
-	if (margin->len + len > margin->room) {
-		margin->room = 2 * (margin->len + len);
-		margin->text = need(realloc(margin->text, margin->room));
-	}
-	memcpy(margin->text + margin->len, piece, len);
-	margin->len += len;
-}
-
-/* Contexts come parent first, so that the parent's margin is always known. */
-static void put_margin(FILE *out, struct margin *margin, struct context *context)
-{
-	const struct context *parent = context->parent;
-
-	margin->len = parent ? parent->indent : 0;
-	if (parent && parent->parent)
-		margin_add(margin, parent->sibling ? margin->below : margin->below_last);
-	context->indent = margin->len;
-	fwrite(margin->text, 1, margin->len, out);
-	if (parent)
-		fputs(context->sibling ? margin->child : margin->last_child, out);
-}
-
-static void put_state(FILE *out, const struct ctx_info *info, bool colour)
-{
-	const char *name = state_name(info);
-
-	if (colour)
-		fputs(!info->err ? GREEN : info->err == ETIMEDOUT ? YELLOW : RED, out);
-	fputs(name, out);
-	if (colour)
-		fputs(PLAIN, out);
-}
-
-static void put_times(FILE *out, const struct context *context)
-{
-	uint64_t deadline = context->info.deadline, ns;
-	struct timespec now;
-
-	fputs("  age ", out);
-	if (context->age < 0)
-		putc('-', out);
-	else
-		put_duration(out, (uint64_t)context->age * NSEC_PER_SEC, false);
-	if (!deadline || context->info.err)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-	fputs("  left ", out);
-	put_duration(out, deadline > ns ? deadline - ns : 0, true);
-}
-
-/* Each process once, however many descriptors it has. */
-static void put_holders(FILE *out, const struct holder *holder)
-{
-	const struct process *process;
-	const char *gap = "  ";
-	bool writable;
-
-	while (holder) {
-		process = holder->process;
-		for (writable = false; holder && holder->process == process; holder = holder->next)
-			writable |= holder->writable;
-		fprintf(out, "%s%d(", gap, process->pid);
-		put_text(out, process->name, process->len);
-		fputs(writable ? ")*" : ")", out);
-		gap = " ";
-	}
-}
-
-static void put_context(FILE *out, const struct context *context, bool colour)
-{
-	const struct ctx_info *info = &context->info;
-
-	if (!context->visible) {
-		fprintf(out, "%s#%llu (not visible)%s\n", colour ? FAINT : "", info->id,
-			colour ? PLAIN : "");
-		return;
-	}
-	fprintf(out, "#%llu ", info->id);
-	put_name(out, info->name);
-	fputs("  ", out);
-	put_state(out, info, colour);
-	put_reason(out, info);
-	put_times(out, context);
-	put_holders(out, context->holders);
+	print(lines, view, query);
+	if (fclose(lines))
+		need(NULL);
+	for (i = 0; i < len; i++)
+		if (text[i] != '\n')
+			putc(text[i], out);
 	putc('\n', out);
+	free(text);
 }
 
-static void draw(FILE *out, const struct forest *forest, const struct style *style)
+static void say_what_is_missing(const struct view *view, const struct query *query)
 {
-	struct context *context;
-	struct margin margin;
+	unsigned long hidden = view->held ? view->forest.nr_hidden : 0;
 
-	margin_init(&margin);
-	for (context = forest->root; context; context = forest_next(context)) {
-		put_margin(out, &margin, context);
-		put_context(out, context, style->colour);
-	}
-	free(margin.text);
-	if (forest->nr_hidden)
-		fprintf(out, "(%lu process%s cannot be looked into)\n", forest->nr_hidden,
-			forest->nr_hidden == 1 ? "" : "es");
+	if (hidden)
+		complain("%lu process%s cannot be looked into; try as root", hidden,
+			 hidden == 1 ? "" : "es");
+	if (view->too_deep && query->fitted)
+		complain("%zu more lie deeper than fits here; --depth shows them", view->too_deep);
 }
 
-/* Flat, since parsers have a limit for what is inside of each other. */
-static void write_json(FILE *out, const struct forest *forest, bool one_line)
+/* Returns false after having said what is wrong. */
+static bool show(FILE *out, const struct query *query)
 {
-	struct json json = { .out = out };
-	const struct context *context;
+	struct view view;
 
-	json_open(&json, NULL, '{');
-	json_open(&json, "contexts", '[');
-	for (context = forest->root; context; context = forest_next(context)) {
-		if (!one_line)
-			json_line(&json);
-		json_open(&json, NULL, '{');
-		json_context(&json, context);
-		json_close(&json, '}');
-	}
-	json_close(&json, ']');
-	json_unsigned(&json, "hidden_processes", forest->nr_hidden);
-	json_close(&json, '}');
-	putc('\n', out);
-}
-
-static void show(FILE *out, const struct style *style)
-{
-	struct forest forest;
-
-	forest_scan(&forest);
-	if (!forest.nr)
-		need_module();
-	forest_plant(&forest);
-	if (style->json)
-		write_json(out, &forest, style->watch);
+	if (!view_take(&view, &query->options))
+		return false;
+	if (query->watch && query->look.form == FORM_JSON)
+		print_line(out, &view, query);
 	else
-		draw(out, &forest, style);
-	forest_free(&forest);
+		print(out, &view, query);
+	if (!query->watch)
+		say_what_is_missing(&view, query);
+	view_free(&view);
+	return true;
 }
 
-/* What fits on the terminal, from its top; the terminal cuts long lines. */
-static void show_on_terminal(const struct style *style)
+/* What fits on the terminal, from its top. */
+static bool show_on_terminal(const struct query *query)
 {
 	struct winsize size = { .ws_row = 24 };
 	size_t len, row = 0;
 	char *text, *line, *rest;
 	FILE *out = need(open_memstream(&text, &len));
+	bool shown = show(out, query);
 
-	show(out, style);
 	if (fclose(out))
 		need(NULL);
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
@@ -212,43 +102,28 @@ static void show_on_terminal(const struct style *style)
 	}
 	fputs("\033[?7h\033[J", stdout);
 	free(text);
+	return shown;
 }
 
-static int show_for_ever(const struct style *style)
+static int show_for_ever(const struct query *query)
 {
 	static char frame[1 << 16];
-	bool terminal = isatty(STDOUT_FILENO);
+	bool shown, one_line = query->look.form == FORM_JSON;
+	bool terminal = isatty(STDOUT_FILENO) && !one_line;
 	struct timespec left;
 
 	/* A frame at once: who stops this has a terminal that wraps its lines again. */
 	(void)setvbuf(stdout, frame, _IOFBF, sizeof(frame));
 	for (;;) {
-		if (terminal && !style->json)
-			show_on_terminal(style);
-		else
-			show(stdout, style);
-		if (!terminal && !style->json)
+		shown = terminal ? show_on_terminal(query) : show(stdout, query);
+		if (!terminal && !one_line)
 			putchar('\n');
-		if (fflush(stdout))
+		if (fflush(stdout) || !shown)
 			return STATUS_ERROR;
-		left = style->interval;
+		left = query->interval;
 		while (nanosleep(&left, &left) && errno == EINTR)
 			;
 	}
-}
-
-static void help(void)
-{
-	puts("Usage: ctx tree [OPTION]...\n"
-	     "Draw the contexts that processes hold descriptors of, children below parents:\n"
-	     "id, name, state, cause, message, age, time left and holders. A * marks a holder\n"
-	     "that may cancel the context.\n\n"
-	     "  -j, --json                one JSON document, a context a line\n"
-	     "  -w, --watch[=SECONDS]     again and again, every second without SECONDS\n"
-	     "      --color[=WHEN]        always, never or auto: on a terminal, unless\n"
-	     "                            NO_COLOR is set\n"
-	     "  -h, --help                this text\n\n"
-	     "Processes that you may not look into are left out; root sees all.");
 }
 
 /* Returns false where @when is none of the words. */
@@ -282,48 +157,194 @@ static bool choose_interval(const char *text, struct timespec *interval)
 	return false;
 }
 
-/* An option that has no letter. */
-#define COLOUR	256
+/* Returns false after having said what is wrong. */
+static bool choose_number(const char *option, const char *text, unsigned long least,
+			  unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno && *number >= least &&
+	    *number <= INT_MAX)
+		return true;
+	bad_usage("%s: '%s' is no number from %lu on", option, text, least);
+	return false;
+}
+
+/* Options that have no letter. */
+enum { COLOUR = 256, HOLDERS, ALIVE, PID, DEPTH, DOT };
+
+static const struct option options[] = {
+	{ "output",	required_argument,	NULL, 'o' },
+	{ "output-all",	no_argument,		NULL, 'O' },
+	{ "json",	no_argument,		NULL, 'J' },
+	{ "json",	no_argument,		NULL, 'j' },
+	{ "raw",	no_argument,		NULL, 'r' },
+	{ "noheadings",	no_argument,		NULL, 'n' },
+	{ "dot",	no_argument,		NULL, DOT },
+	{ "holders",	no_argument,		NULL, HOLDERS },
+	{ "alive",	no_argument,		NULL, ALIVE },
+	{ "pid",	required_argument,	NULL, PID },
+	{ "depth",	required_argument,	NULL, DEPTH },
+	{ "watch",	optional_argument,	NULL, 'w' },
+	{ "color",	optional_argument,	NULL, COLOUR },
+	{ "help",	no_argument,		NULL, 'h' },
+	{},
+};
+
+static void help(bool tree)
+{
+	printf("Usage: ctx %s [OPTION]... [NAME|ID|PID:FD]\n%s"
+	       "are those that you could open: your own, or all of them for root. With a NAME, ID\n"
+	       "or PID:FD, that context and all below it.\n\n"
+	       "  -o, --output=LIST         these columns, as in ID,NAME; or more of them: +AGE\n"
+	       "  -O, --output-all          all columns\n"
+	       "  -J, --json                one JSON document\n"
+	       "  -r, --raw                 a context a line, as in \\x20, - for nothing\n"
+	       "  -n, --noheadings          no line of headings\n", tree ? "tree" : "ls",
+	       tree ? "Draw the contexts, children below parents. They\n" :
+		      "List the contexts by their ids. They\n");
+	if (tree)
+		puts("      --dot                 a graph, to be drawn by graphviz's dot");
+	puts("      --holders             who has them open, as PID(COMMAND)\n"
+	     "      --alive               only what is not cancelled\n"
+	     "      --pid=PID             only what this process made or holds\n"
+	     "      --depth=N             at most so many levels below the first\n"
+	     "  -w, --watch[=SECONDS]     again and again, every second without SECONDS\n"
+	     "      --color[=WHEN]        always, never or auto: on a terminal, unless\n"
+	     "                            NO_COLOR is set\n"
+	     "  -h, --help                this text\n\n"
+	     "Columns:");
+	columns_help();
+}
+
+static bool choose_form(struct query *query, enum form form)
+{
+	if (query->look.form && query->look.form != form) {
+		bad_usage("--json, --raw and --dot exclude each other");
+		return false;
+	}
+	query->look.form = form;
+	return true;
+}
+
+/* Returns false after having said what is wrong. */
+static bool choose(struct query *query, int c)
+{
+	unsigned long number;
+
+	switch (c) {
+	case 'J':
+	case 'j':
+		return choose_form(query, FORM_JSON);
+	case 'r':
+		return choose_form(query, FORM_RAW);
+	case DOT:
+		return choose_form(query, FORM_DOT);
+	case 'o':
+		query->output = optarg;
+		return true;
+	case 'O':
+		query->output = "";
+		return true;
+	case 'n':
+		query->look.no_headings = true;
+		return true;
+	case HOLDERS:
+		query->options.holders = true;
+		return true;
+	case ALIVE:
+		query->options.alive = true;
+		return true;
+	case PID:
+		if (!choose_number("--pid", optarg, 1, &number))
+			return false;
+		query->options.pid = (pid_t)number;
+		return true;
+	case DEPTH:
+		if (!choose_number("--depth", optarg, 0, &number))
+			return false;
+		query->options.depth = (unsigned int)number;
+		return true;
+	case 'w':
+		query->watch = true;
+		return choose_interval(optarg, &query->interval);
+	default: /* COLOUR */
+		if (choose_colour(optarg, &query->look.colour))
+			return true;
+		bad_usage("--color: '%s' is not always, never or auto", optarg);
+		return false;
+	}
+}
+
+/* Returns false after having said what is wrong. */
+static bool choose_columns(struct query *query, bool tree)
+{
+	columns_choose(&query->look, tree ? "ID,NAME,STATE,MAKER,COMMAND" :
+		       "ID,NAME,STATE,USER,MAKER,COMMAND");
+	if (query->options.holders)
+		columns_choose(&query->look, "+HOLDERS");
+	columns_choose(&query->look, tree ? "+LEFT,UNDER,CAUSE,MESSAGE" : "+LEFT,CAUSE,MESSAGE");
+	if (query->output && !*query->output)
+		columns_choose_all(&query->look);
+	else if (query->output && !columns_choose(&query->look, query->output))
+		return false;
+	query->options.holders |= columns_have(&query->look, "HOLDERS");
+	query->options.ages = columns_have(&query->look, "AGE");
+	query->look.tree = tree && query->look.form == FORM_TABLE;
+	return true;
+}
+
+/* Lines that lead deeper would leave no room for anything else. */
+static void fit_depth(struct query *query)
+{
+	struct winsize size;
+
+	if (query->options.depth != UINT_MAX || !query->look.tree ||
+	    !isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return;
+	query->options.depth = size.ws_col / 5U;
+	query->fitted = true;
+}
+
+static int command(int argc, char **argv, bool tree)
+{
+	struct query query = { .options.depth = UINT_MAX, .interval.tv_sec = 1 };
+	int c;
+
+	choose_colour("auto", &query.look.colour);
+	while ((c = getopt_long(argc, argv, ":o:OJjrnw::h", options, NULL)) != -1) {
+		if (c == 'h') {
+			help(tree);
+			return STATUS_YES;
+		}
+		if (c == '?' || c == ':')
+			return bad_option(c, argv, options);
+		if (c == DOT && !tree)
+			return bad_usage("--dot is for ctx tree");
+		if (!choose(&query, c))
+			return STATUS_ERROR;
+	}
+	if (argc - optind > 1)
+		return bad_usage("'%s' is too much: one context at a time", argv[optind + 1]);
+	if (!targets_parse(&query.start, argv + optind, argc - optind) ||
+	    !choose_columns(&query, tree))
+		return STATUS_ERROR;
+	if (optind < argc)
+		query.options.start = &query.start;
+	fit_depth(&query);
+	if (query.watch)
+		return show_for_ever(&query);
+	return show(stdout, &query) ? STATUS_YES : STATUS_ERROR;
+}
 
 int cmd_tree(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json",	no_argument,		NULL, 'j' },
-		{ "watch",	optional_argument,	NULL, 'w' },
-		{ "color",	optional_argument,	NULL, COLOUR },
-		{ "help",	no_argument,		NULL, 'h' },
-		{},
-	};
-	struct style style = { .interval.tv_sec = 1 };
-	int c;
+	return command(argc, argv, true);
+}
 
-	choose_colour("auto", &style.colour);
-	while ((c = getopt_long(argc, argv, ":jw::h", options, NULL)) != -1) {
-		switch (c) {
-		case 'j':
-			style.json = true;
-			break;
-		case 'w':
-			style.watch = true;
-			if (!choose_interval(optarg, &style.interval))
-				return STATUS_ERROR;
-			break;
-		case COLOUR:
-			if (!choose_colour(optarg, &style.colour))
-				return bad_usage("--color: '%s' is not always, never or auto",
-						 optarg);
-			break;
-		case 'h':
-			help();
-			return STATUS_YES;
-		default:
-			return bad_option(c, argv, options);
-		}
-	}
-	if (optind < argc)
-		return bad_usage("'%s' is too much: it takes options alone", argv[optind]);
-	if (style.watch)
-		return show_for_ever(&style);
-	show(stdout, &style);
-	return STATUS_YES;
+int cmd_ls(int argc, char **argv)
+{
+	return command(argc, argv, false);
 }
