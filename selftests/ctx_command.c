@@ -16,13 +16,7 @@ FIXTURE(ctx) {
 
 FIXTURE_SETUP(ctx)
 {
-	static const char *const variables[] = {
-		"LC_ALL", "LC_CTYPE", "LANG", "NO_COLOR", "TERM", "CTX_FD",
-	};
-	unsigned int i;
-
-	for (i = 0; i < sizeof(variables) / sizeof(*variables); i++)
-		unsetenv(variables[i]);
+	forget_variables();
 	self->dev = ctx_background();
 	ASSERT_LE(0, self->dev);
 	prctl(PR_SET_NAME, "tester");

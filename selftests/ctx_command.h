@@ -47,6 +47,18 @@ static inline int new(int parent, const char *name)
 	return new_with(parent, name, 0);
 }
 
+/* A child of all of them. */
+static inline int merged(int parent, const int *further, unsigned int nr)
+{
+	__s32 fds[CTX_PARENTS_MAX];
+	struct ctx_create_args args = {
+		.fd_flags = CTX_CLOEXEC, .parents = (uintptr_t)fds, .nr_parents = nr,
+	};
+
+	memcpy(fds, further, nr * sizeof(*fds));
+	return ctx_create(parent, &args);
+}
+
 /* "PID:FD" of this process, and "ID". */
 static inline char *by_fd(int fd)
 {
@@ -141,6 +153,18 @@ static inline bool wait_for_output(const struct tool *tool, const char *part, un
 		usleep(1000);
 	}
 	return found;
+}
+
+/* What the environment says to the command. */
+static inline void forget_variables(void)
+{
+	static const char *const variables[] = {
+		"LC_ALL", "LC_CTYPE", "LANG", "NO_COLOR", "TERM", "COLUMNS", "CTX_FD",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+		unsetenv(variables[i]);
 }
 
 #define check_has(text, part) ({					\

@@ -86,7 +86,7 @@ static void ask(struct contexts *contexts, struct batch *batch, uint64_t id, boo
 int contexts_read(struct contexts *contexts, bool ages)
 {
 	struct batch batch = { .nr = 0 };
-	uint64_t ids[LISTED], last = 0;
+	uint64_t ids[LISTED] = {}, last = 0;
 	ssize_t i, n;
 
 	contexts_free(contexts);
