@@ -6,12 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "contexts.h"
 #include "ctx.h"
-
-/* Ids that are asked for at a time. */
-#define BATCH	512
 
 /* How many are listed where a name has many: it is to stay a line. */
 #define SHOWN	8
@@ -23,21 +20,6 @@ bool can_find(void)
 	return ctxfd_list(0, &id, 1) >= 0;
 }
 
-/* Returns false where it is not there any more. */
-static bool look_at(uint64_t id, struct ctx_info *info)
-{
-	int fd = ctxfd_open(id, 0);
-	bool seen;
-
-	if (fd < 0 && errno != ENOENT && errno != EPERM)
-		die("cannot open context #%llu: %s", (unsigned long long)id, strerror(errno));
-	if (fd < 0)
-		return false;
-	seen = !ctxfd_info(fd, info);
-	close(fd);
-	return seen;
-}
-
 static void add(struct found *found, const struct ctx_info *info)
 {
 	/* Twice as much where it is full: at a power of two. */
@@ -47,28 +29,17 @@ static void add(struct found *found, const struct ctx_info *info)
 	found->info[found->nr++] = *info;
 }
 
-static void add_if_named(struct found *found, uint64_t id, const char *name)
-{
-	struct ctx_info info;
-
-	if (look_at(id, &info) && !strcmp(info.name, name))
-		add(found, &info);
-}
-
 void find_listed(struct found *found, const char *name)
 {
-	uint64_t ids[BATCH], last = 0;
-	ssize_t i, n;
+	struct contexts contexts = {};
+	size_t i;
 
-	do {
-		n = ctxfd_list(last, ids, BATCH);
-		if (n < 0)
-			die("cannot list the contexts: %s", strerror(errno));
-		for (i = 0; i < n; i++)
-			add_if_named(found, ids[i], name);
-		if (n)
-			last = ids[n - 1];
-	} while (n == BATCH);
+	if (contexts_read(&contexts, false))
+		die("cannot list the contexts: %s", strerror(errno));
+	for (i = 0; i < contexts.nr; i++)
+		if (!strcmp(contexts.list[i].info.name, name))
+			add(found, &contexts.list[i].info);
+	contexts_free(&contexts);
 }
 
 void find_held(struct found *found, const struct forest *forest, const char *name)
