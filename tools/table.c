@@ -25,7 +25,7 @@ static void check(int error)
 static void set_locale(void)
 {
 	if (locale_is_utf8() && !setlocale(LC_CTYPE, ""))
-		setlocale(LC_CTYPE, "C.UTF-8");
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 /* What the cells are written to, one after the other. */

@@ -195,16 +195,15 @@ static const struct option options[] = {
 
 static void help(bool tree)
 {
-	printf("Usage: ctx %s [OPTION]... [NAME|ID|PID:FD]\n%s"
-	       "are those that you could open: your own, or all of them for root. With a NAME, ID\n"
-	       "or PID:FD, that context and all below it.\n\n"
-	       "  -o, --output=LIST         these columns, as in ID,NAME; or more of them: +AGE\n"
-	       "  -O, --output-all          all columns\n"
-	       "  -J, --json                one JSON document\n"
-	       "  -r, --raw                 a context a line, as in \\x20, - for nothing\n"
-	       "  -n, --noheadings          no line of headings\n", tree ? "tree" : "ls",
-	       tree ? "Draw the contexts, children below parents. They\n" :
-		      "List the contexts by their ids. They\n");
+	printf("Usage: ctx %s [OPTION]... [NAME|ID|PID:FD]\n", tree ? "tree" : "ls");
+	puts(tree ? "Draw the contexts you could open, children below parents: your own, or for" :
+		    "List the contexts you could open by their ids: your own, or for");
+	puts("root all. With a NAME, ID or PID:FD, that context and all below it.\n\n"
+	     "  -o, --output=LIST         these columns, as in ID,NAME; or more of them: +AGE\n"
+	     "  -O, --output-all          all columns\n"
+	     "  -J, --json                one JSON document\n"
+	     "  -r, --raw                 blanks and the like as \\x20, - for nothing\n"
+	     "  -n, --noheadings          no line of headings");
 	if (tree)
 		puts("      --dot                 a graph, to be drawn by graphviz's dot");
 	puts("      --holders             who has them open, as PID(COMMAND)\n"

@@ -215,7 +215,7 @@ static const struct label *add_label(void **root, uint32_t key, const char *text
 const struct label *view_command(struct view *view, pid_t pid)
 {
 	const struct label *label = find_label(&view->commands, (uint32_t)pid);
-	char name[256];
+	char name[256] = "";
 
 	if (!label)
 		label = add_label(&view->commands, (uint32_t)pid, name,
