@@ -56,7 +56,9 @@ function __ctx_inner
         end
     end
     test $at -le (math (count $words) + 1); or return
-    complete -C (string join -- ' ' (string escape -- $words[$at..]) (commandline -ct))
+    # An option of ctx run itself
+    test $at -le (count $words); or not string match -q -- '-*' (commandline -ct); or return
+    complete --do-complete=(string join -- ' ' (string escape -- $words[$at..]) (commandline -ct))
 end
 
 # Where the word before the cursor is an option that wants an argument.
@@ -74,5 +76,7 @@ complete -c ctx -n 'not __ctx_has_no_command; and string match -q -- "-*" (comma
 complete -c ctx -n '__ctx_wants_context; and not __ctx_wants_argument' -a '(__ctx_contexts)'
 complete -c ctx -n 'contains -- (__ctx_command) run timeout; and not __ctx_wants_argument' \
     -a '(__ctx_inner)'
+complete -c ctx -n 'string match -q -- "--under=*" (commandline -ct)' \
+    -a '(__ctx_contexts | string replace -r "^" -- --under=)'
 complete -c ctx -n 'test (__ctx_command) = run; and string match -q -- --under (commandline -opc)[-1]' \
     -a '(__ctx_contexts)'
