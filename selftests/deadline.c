@@ -8,6 +8,7 @@
  */
 #include "ctx_selftest.h"
 #include <limits.h>
+#include <sched.h>
 
 /* What the vDSO and the kernel may differ by when they read one clock. */
 #define CLOCK_SLACK	1000
@@ -272,6 +273,64 @@ TEST_F(deadline, wakes_everyone_below)
 	close(watch);
 	close(grandchild);
 	close(child);
+}
+
+/* So many that the queue, which wakes them, takes several turns */
+#define MANY		900
+
+#define QUEUE_CPUS	"/sys/devices/virtual/workqueue/ctx_tell/cpumask"
+
+/* The queue keeps to @cpus from now on; returns 0, and where it was before in @before. */
+static int queue_move(const char *cpus, char *before, size_t size)
+{
+	int file = open(QUEUE_CPUS, O_RDWR | O_CLOEXEC), ret;
+	ssize_t len = read(file, before, size - 1);
+
+	before[len > 0 ? len : 0] = '\0';
+	ret = len > 0 && write(file, cpus, strlen(cpus)) > 0 ? 0 : -1;
+	close(file);
+	return ret;
+}
+
+/* The caller keeps to the first processor, and comes first there. */
+static int come_first(void)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	return sched_setaffinity(0, sizeof(one), &one) ?:
+	       sched_setscheduler(0, SCHED_FIFO, &first);
+}
+
+/*
+ * By one who is woken in the midst of them. Edge-triggered: an epoll set tells of what has
+ * woken it, and of nothing else.
+ */
+TEST_F(deadline, that_is_still_waking_many_is_overtaken_by_a_cancel)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int fd = ctx_new(self->dev), ep[MANY], i;
+	char cpus[4096], ours[4096];
+
+	if (come_first() || queue_move("1", cpus, sizeof(cpus)))
+		SKIP(return, "needs the privilege to choose processors");
+	for (i = 0; i < MANY; i++) {
+		ep[i] = epoll_create1(EPOLL_CLOEXEC);
+		EXPECT_EQ(0, epoll_ctl(ep[i], EPOLL_CTL_ADD, fd, &event));
+	}
+	EXPECT_EQ(0, ctx_set_timeout(fd, NSEC_PER_MSEC));
+	EXPECT_EQ(1, epoll_wait(ep[MANY / 2], &event, 1, CTX_WAIT_MS));
+	EXPECT_EQ(1, ctx_cancel(fd, EIO, NULL));
+	for (i = 0; i < MANY; i++) {
+		if (i != MANY / 2)
+			EXPECT_EQ(1, epoll_wait(ep[i], &event, 1, 0));
+		close(ep[i]);
+	}
+	check_cancelled(fd, ETIMEDOUT, ETIMEDOUT, ctx_id(fd));
+	close(fd);
+	EXPECT_EQ(0, queue_move(cpus, ours, sizeof(ours)));
 }
 
 TEST_F(deadline, reaches_neither_parent_nor_sibling)

@@ -443,6 +443,23 @@ TEST_F(kernel_api, a_callback_runs_upon_the_cancellation_of_a_further_parent)
 	close(merged);
 }
 
+/* A walk comes first by what came last: here by a callback, an edge, and another callback. */
+TEST_F(kernel_api, callbacks_keep_no_walk_from_a_merged_context_between_them)
+{
+	int merged = ctx_new_merged2(self->dev, self->child), sample;
+
+	needs_sample(self);
+	sample = open("/dev/ctx-sample", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, sample);
+	ASSERT_EQ(0, ioctl(sample, CTX_SAMPLE_SET_CTX, self->child));
+	EXPECT_EQ(0, ctx_cancel(self->root, EIO, NULL));
+	EXPECT_EQ(POLLERR, sample_revents(sample));
+	EXPECT_EQ(POLLERR, sample_revents(self->sample));
+	check_cancelled(merged, ECANCELED, EIO, ctx_id(self->root));
+	close(sample);
+	close(merged);
+}
+
 TEST_F(kernel_api, a_callback_is_refused_where_the_context_is_cancelled)
 {
 	int sample;

@@ -154,6 +154,55 @@ TEST_F(limits, all_processes_of_a_user_share_it)
 	holder_end(holder);
 }
 
+/* Two processes that make the first contexts of a user */
+struct beginners {
+	struct gate	gate;
+	unsigned int	done;
+};
+
+/* Returns 0 once both have one, and neither can have another. */
+static int begin(struct beginners *both, int dev, uid_t uid, __u32 random)
+{
+	bool made;
+
+	if (be_user(uid))
+		return 1;
+	gate_pass(&both->gate, &random);
+	made = ctx_new_timeout(dev, HOUR) >= 0;
+	__atomic_add_fetch(&both->done, 1, __ATOMIC_ACQ_REL);
+	if (!made || !spin_until(&both->done, 2) || ctx_new(dev) >= 0 || errno != ENOSPC)
+		return 1;
+	/* Nor may what the other has be gone before he has tried. */
+	__atomic_add_fetch(&both->done, 1, __ATOMIC_ACQ_REL);
+	return !spin_until(&both->done, 4);
+}
+
+/* What there is once for each user, both of them are about to make. */
+TEST_F(limits, two_processes_that_begin_at_once_are_counted_together)
+{
+	/* As USER_A: ids that no other test has. */
+	uid_t first = 100000000U + 1000 * getpid();
+	unsigned int i, n, nr = rounds(400);
+	struct beginners *both;
+	pid_t pid[2];
+
+	ASSERT_EQ(0, limit_write(self->param, 2));
+	both = mmap(NULL, sizeof(*both), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, both);
+	for (i = 0; i < nr; i++) {
+		memset(both, 0, sizeof(*both));
+		for (n = 0; n < 2; n++) {
+			pid[n] = ctx_fork();
+			if (!pid[n])
+				_exit(begin(both, self->dev, first + i, 2 * i + n + 1));
+		}
+		EXPECT_TRUE(gate_open(&both->gate, 2));
+		EXPECT_EQ(0, race_reap(pid[0]));
+		EXPECT_EQ(0, race_reap(pid[1]));
+	}
+	munmap(both, sizeof(*both));
+}
+
 TEST_F(limits, a_child_counts_for_its_maker_not_for_the_maker_of_its_parent)
 {
 	pid_t holder = holder_start(self->dev, self->user, LIMIT), pid;

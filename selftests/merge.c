@@ -331,6 +331,52 @@ TEST_F(merge, the_deadline_of_a_further_parent_cancels_it)
 	check_alive(self->parent[0]);
 }
 
+TEST_F(merge, its_own_deadline_reaches_none_of_its_parents)
+{
+	int merged = ctx_new_merged2(self->parent[0], self->parent[1]);
+
+	EXPECT_EQ(0, ctx_set_timeout(merged, NSEC_PER_MSEC));
+	check_becomes_cancelled(merged, ETIMEDOUT, ETIMEDOUT, ctx_id(merged));
+	check_alive(self->parent[0]);
+	check_alive(self->parent[1]);
+	EXPECT_EQ(0, ctx_cancel(self->parent[1], EIO, NULL));
+	check_cancelled(merged, ETIMEDOUT, ETIMEDOUT, ctx_id(merged));
+	close(merged);
+}
+
+/* So many that nobody is through with them at once. */
+#define MANY		600
+
+/* Whoever is woken by a deadline cancels above it, while what is merged below is yet to be told. */
+TEST_F(merge, a_cancellation_from_above_leaves_what_a_deadline_has_reached)
+{
+	int root, late, i, round, merged[MANY];
+	__u64 id;
+
+	for (round = 0; round < 10; round++) {
+		root = ctx_new(self->dev);
+		late = ctx_new(root);
+		id = ctx_id(late);
+		for (i = 0; i < MANY; i++) {
+			merged[i] = ctx_new_merged2(self->parent[0], late);
+			ASSERT_LE(0, merged[i]);
+			ctx_unmap(ctx_map(merged[i]));
+		}
+		EXPECT_EQ(0, ctx_set_timeout(late, NSEC_PER_MSEC));
+		EXPECT_LT(0, ctx_poll(late, CTX_WAIT_MS));
+		EXPECT_EQ(0, ctx_cancel(root, EIO, NULL));
+		check_cancelled(root, ECANCELED, EIO, ctx_id(root));
+		check_cancelled(late, ETIMEDOUT, ETIMEDOUT, id);
+		for (i = 0; i < MANY; i++) {
+			check_cancelled(merged[i], ETIMEDOUT, ETIMEDOUT, id);
+			close(merged[i]);
+		}
+		close(late);
+		close(root);
+	}
+	check_alive(self->parent[0]);
+}
+
 TEST_F(merge, the_release_of_a_further_parent_cancels_it)
 {
 	__u64 id = ctx_id(self->parent[2]);

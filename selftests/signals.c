@@ -194,6 +194,36 @@ TEST_F(signals, o_async_on_a_cancelled_context_signals_at_once)
 	check_signal(self, SIGRTMIN + 1, self->child);
 }
 
+/* So many that the walk has not come to the last when its first waiter runs */
+#define CHILDREN	600
+
+/* The deadline's own waiter is woken before all below: he sets O_ASYNC at the far end. */
+TEST_F(signals, o_async_while_a_walk_is_on_its_way_there_signals_once)
+{
+	int root, last, fd[CHILDREN], i, round;
+
+	for (round = 0; round < 10; round++) {
+		root = ctx_new(self->dev);
+		last = ctx_new(root);
+		for (i = 0; i < CHILDREN; i++) {
+			fd[i] = ctx_new(root);
+			ASSERT_LE(0, fd[i]);
+			ctx_unmap(ctx_map(fd[i]));
+		}
+		EXPECT_EQ(0, ctx_set_timeout(root, NSEC_PER_MSEC));
+		EXPECT_LT(0, ctx_poll(root, CTX_WAIT_MS));
+		EXPECT_EQ(0, set_async(last, getpid(), SIGRTMIN));
+		check_signal(self, SIGRTMIN, last);
+		/* When this returns the walk has been there. */
+		EXPECT_EQ(1, ctx_cancel(root, 0, NULL));
+		check_no_signal(self);
+		for (i = 0; i < CHILDREN; i++)
+			close(fd[i]);
+		close(last);
+		close(root);
+	}
+}
+
 TEST_F(signals, who_comes_late_does_not_have_the_others_signalled_again)
 {
 	int watch = ctx_watch(self->child, 0);
