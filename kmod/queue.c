@@ -149,6 +149,7 @@ void ctx_queue_signal(struct ctx_signal *signal)
 	bool off;
 
 	scoped_guard(raw_spinlock_irqsave, &ctx_queue_lock) {
+		/* Model: off_look. */
 		off = signal->off;
 		if (!off) {
 			list_add_tail(&signal->queue, &signal->user->signals);

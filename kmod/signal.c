@@ -103,7 +103,9 @@ static int ctx_signal_remove(struct ctx *ctx, struct ctx_signal *signal, int fd,
 			was_on = true;
 		}
 	}
+	/* Model: off_first. */
 	ret = fasync_helper(fd, file, 0, &signal->list);
+	/* Model: unqueue. */
 	if (ctx_unqueue_signal(signal))
 		ctx_signal_put(signal);
 	if (was_on)
@@ -150,7 +152,10 @@ static int ctx_signal_start(struct ctx *ctx, struct ctx_signal *signal, bool lat
 {
 	int ret = fasync_helper(fd, file, 1, &signal->list);
 
-	/* Another thread may have turned it off before it was on; or on, before this failed. */
+	/*
+	 * Model: on_look. Another thread may have turned it off before it was on; or on, before
+	 * this failed.
+	 */
 	if ((ret < 0 && !READ_ONCE(signal->list)) || !ctx_signal_is_on(ctx, signal))
 		ctx_signal_remove(ctx, signal, -1, file);
 	if (ret < 0) {
