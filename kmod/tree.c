@@ -331,8 +331,8 @@ EXPORT_SYMBOL_GPL(ctx_get);
 /* Takes @ctx, without references, from where it can be found. */
 static void ctx_retire(struct ctx *ctx)
 {
+	/* Model: unregister, timer_stop, unlink_dead. All before @ctx is freed. */
 	ctx_unregister(ctx);
-	/* Model: timer_stop, unlink_dead. Both before @ctx is freed. */
 	if (ctx->deadline)
 		ctx_deadline_free(ctx);
 	ctx_unlink(ctx);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A walk comes to a parent, while the last descriptors of its child and of itself are
- * closed and the child's deadline passes. Some of it is left to the queue. Nothing is touched
- * once it is free, and all is freed.
+ * closed, the child's deadline passes, and somebody finds the child by its id. Some of it is
+ * left to the queue. Nothing is touched once it is free, and all is freed.
  */
 #define CONTEXTS	2
 #define LOCATIONS	1
@@ -11,7 +11,7 @@
 
 byte refs[CONTEXTS + 1] = 1, ended;
 bool freed[CONTEXTS + 1], queued[CONTEXTS + 1];
-bool listed, clocked, busy;
+bool listed, clocked, tabled, busy;
 
 #define TOUCH(c)	ENSURE(8, !freed[c])
 
@@ -73,6 +73,11 @@ inline put(c)
 	d_step { TOUCH(c); ENSURE(8, refs[c]); refs[c]--; last = !refs[c] }
 	if
 	:: last && c == 2 ->
+		/* ctx_unregister() */
+		if
+		:: ORDER(unregister) -> tabled = false
+		:: else
+		fi;
 		/* ctx_deadline_free() */
 		if
 		:: ORDER(timer_stop) -> clocked = false
@@ -180,6 +185,28 @@ proctype timer()
 	ended++
 }
 
+/* registry.c: ctx_lookup() or ctx_scan_list(), and what is done with it */
+proctype finder()
+{
+	THREAD;
+	bool last, twice, got;
+
+	d_step {
+		if
+		:: tabled ->
+			TOUCH(2);
+			got = refs[2] || !ORDER(ref_not_zero);
+			refs[2] = refs[2] + got
+		:: else
+		fi
+	}
+	if
+	:: got -> put(2)
+	:: else
+	fi;
+	ended++
+}
+
 inline queue_one(c)
 {
 	d_step { queued[c] = false; busy = true }
@@ -205,7 +232,7 @@ end:	do
 
 proctype end_of_all()
 {
-end:	ended == 3 && !queued[1] && !queued[2] && !busy;
+end:	ended == 4 && !queued[1] && !queued[2] && !busy;
 	ENSURE(8, freed[1] && freed[2])
 }
 
@@ -215,9 +242,11 @@ init {
 		refs[1] = 3;	/* the file, the child, the walk */
 		listed = true;
 		clocked = true;
+		tabled = true;
 		run walk();
 		run closer();
 		run timer();
+		run finder();
 		run worker();
 		run end_of_all()
 	}
