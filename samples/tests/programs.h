@@ -192,15 +192,21 @@ static inline int http_connect(unsigned int port)
 	return sock;
 }
 
-/* Sends "@method @path". Returns the client, or -1. */
-static inline int http_request(unsigned int port, const char *method, const char *path)
+/* Sends "@method @path" with more headers, each of which ends its line. Returns the client, or -1. */
+static inline int http_request_with(unsigned int port, const char *method, const char *path,
+				    const char *headers)
 {
 	int sock = http_connect(port);
 
 	if (sock >= 0)
-		dprintf(sock, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-			method, path);
+		dprintf(sock, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n",
+			method, path, headers);
 	return sock;
+}
+
+static inline int http_request(unsigned int port, const char *method, const char *path)
+{
+	return http_request_with(port, method, path, "");
 }
 
 /*
@@ -228,9 +234,13 @@ static inline int http_read(int sock, char *text, size_t size)
 }
 
 /* GET @path gives @status and a text with @part in it. */
-#define check_get(port, path, status, part) ({				\
+#define check_get(port, path, status, part) \
+	check_get_with((port), (path), "", (status), (part))
+
+#define check_get_with(port, path, headers, status, part) ({		\
 	static char __text[1 << 16];					\
-	int __status = http_read(http_request((port), "GET", (path)), __text, sizeof(__text)); \
+	int __status = http_read(http_request_with((port), "GET", (path), (headers)), \
+				 __text, sizeof(__text));		\
 									\
 	EXPECT_EQ((status), __status);					\
 	EXPECT_NE(NULL, strstr(__text, (part)))				\
