@@ -148,7 +148,7 @@ TEST_F_TIMEOUT(middleware, one_id_is_in_all_logs_and_tracepoints, SECONDS)
 TEST_F_TIMEOUT(middleware, answers_504_at_the_timeout, SECONDS)
 {
 	start("1s");
-	check_get_with(self->port, ENDLESS, ALICE, 504, "504: greeter: no answer in time");
+	check_get_with(self->port, ENDLESS, ALICE, 504, ": no answer in time");
 	EXPECT_TRUE(program_says(&self->gateway, "504: timed out, after "));
 	EXPECT_TRUE(comes_true(process_count(self->services[1], "task") == 1));
 }
@@ -204,7 +204,7 @@ TEST_F_TIMEOUT(middleware, a_request_that_waits_for_the_database_can_end, SECOND
 	ASSERT_EQ(0, lock_database(fd, F_WRLCK));
 	start("1h");
 	client = http_request_with(self->port, "GET", "/hello", ALICE);
-	ASSERT_TRUE(comes_true(process_count(self->services[0], "task") == 2));
+	ASSERT_TRUE(program_says(&self->gateway, " waits for the database\n"));
 	close(client);
 	EXPECT_TRUE(comes_true(process_count(self->services[0], "task") == 1));
 	EXPECT_TRUE(program_says(&self->gateway, ": database is locked"));
@@ -255,21 +255,22 @@ TEST_F_TIMEOUT(middleware, tells_of_a_service_that_is_gone, SECONDS)
 
 TEST_F_TIMEOUT(middleware, leaves_nothing_of_a_request, SECONDS)
 {
-	int fds, i;
+	int fds[3], i;
 
 	start("1h");
 	check_get_with(self->port, "/hello", ALICE, 200, "hello");
 	ASSERT_TRUE(comes_true(nr_contexts(NULL) == 3));
-	fds = process_count(self->gateway.pid, "fd");
+	for (i = 0; i < 3; i++)
+		fds[i] = process_count(i < 2 ? self->services[i] : self->gateway.pid, "fd");
 	for (i = 0; i < 5; i++) {
 		close(start_endless(1));
 		ASSERT_TRUE(comes_true(process_count(self->services[1], "task") == 1));
 		check_get_with(self->port, "/hello", WRONG, 401, "401");
 	}
 	EXPECT_TRUE(comes_true(nr_contexts(NULL) == 3));
-	EXPECT_TRUE(comes_true(process_count(self->gateway.pid, "fd") <= fds));
-	for (i = 0; i < 2; i++)
-		EXPECT_TRUE(comes_true(process_count(self->services[i], "fd") <= 8));
+	for (i = 0; i < 3; i++)
+		EXPECT_TRUE(comes_true(process_count(i < 2 ? self->services[i] : self->gateway.pid,
+						     "fd") <= fds[i]));
 }
 
 TEST_F_TIMEOUT(middleware, refuses_bad_arguments, SECONDS)

@@ -31,7 +31,8 @@ static int is_cancelled(void *ctx)
 /* Returns whether to try again. */
 static int wait_for_lock(void *ctx, int tries)
 {
-	(void)tries;
+	if (!tries)
+		trace_log(*(int *)ctx, "waits for the database");
 	return !ctxfd_sleep(*(int *)ctx, &(struct timespec){ .tv_nsec = 10000000 });
 }
 

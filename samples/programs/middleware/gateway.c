@@ -173,11 +173,20 @@ static enum MHD_Result ask_for_pin(const struct call *call)
 	return result;
 }
 
+/* No space, and nothing that would garble a log */
+static bool is_name(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return false;
+	return *text;
+}
+
 /* "NAME PIN", the question to the accounts. False where the client sent none that could be one. */
 static bool credentials(struct MHD_Connection *conn, char question[SERVICE_QUESTION_MAX])
 {
 	char *pin = NULL, *user = MHD_basic_auth_get_username_password(conn, &pin);
-	bool is_fine = user && pin && *user && !strpbrk(user, " \t\r\n") &&
+	bool is_fine = user && pin && is_name(user) &&
 		       snprintf(question, SERVICE_QUESTION_MAX, "%s %s", user, pin) <
 		       SERVICE_QUESTION_MAX;
 

@@ -13,7 +13,7 @@
 
 static void greet(void *arg, int ctx, int sock, const char *work)
 {
-	char user[CTX_VALUE_MAX + 1], text[512], why[200];
+	char user[CTX_VALUE_MAX + 1] = "", text[512], why[200];
 	ssize_t len = ctxfd_value(ctx, "user", user, sizeof(user) - 1);
 	struct trace trace = trace_from_context(ctx);
 	struct ctx_info info = { };

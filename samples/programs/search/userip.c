@@ -37,8 +37,10 @@ struct ctxfd_pair userip_value(const struct userip *ip)
 
 int userip_from_context(int ctx, struct userip *ip)
 {
-	ssize_t len = ctxfd_value(ctx, KEY, ip, sizeof(*ip));
+	ssize_t len;
 
+	*ip = (struct userip){ };
+	len = ctxfd_value(ctx, KEY, ip, sizeof(*ip));
 	if (len == sizeof(*ip))
 		return 0;
 	if (len >= 0 || errno == ERANGE)
