@@ -111,7 +111,7 @@ TEST_F_TIMEOUT(middleware, greets_who_knows_the_pin, SECONDS)
 {
 	start("1h");
 	check_get_with(self->port, "/hello", ALICE, 200, "hello, alice; this was request ");
-	check_get_with(self->port, "/hello?work=soon", ALICE, 400, "400: work is no time");
+	check_get_with(self->port, "/hello?work=soon", ALICE, 400, "400: work: is no time");
 	check_get(self->port, "/", 404, "404: there are /hello and /debug/requests");
 }
 

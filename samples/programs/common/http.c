@@ -55,7 +55,8 @@ void http_start(struct http_server *server, const char *where, http_handler *han
 	struct sockaddr_in addr = parse_address(where);
 	char host[INET_ADDRSTRLEN];
 
-	signal(SIGPIPE, SIG_IGN);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		err(1, "SIGPIPE");
 	server->handler = handler;
 	server->arg = arg;
 	server->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
@@ -94,7 +95,8 @@ enum MHD_Result http_answer(struct MHD_Connection *conn, unsigned int status, co
 	return result;
 }
 
-enum MHD_Result http_fail(struct MHD_Connection *conn, unsigned int status, const char *format, ...)
+enum MHD_Result http_fail(struct MHD_Connection *conn, unsigned int status,
+			  const char *format, ...)
 {
 	char *text, *body;
 	va_list args;

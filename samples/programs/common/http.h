@@ -32,7 +32,8 @@ enum MHD_Result http_answer(struct MHD_Connection *conn, unsigned int status, co
 
 /* An answer of one line of text, which begins with the status. */
 __attribute__((format(printf, 3, 4)))
-enum MHD_Result http_fail(struct MHD_Connection *conn, unsigned int status, const char *format, ...);
+enum MHD_Result http_fail(struct MHD_Connection *conn, unsigned int status,
+			  const char *format, ...);
 
 /* The argument ?NAME= of the URL, or NULL */
 const char *http_argument(struct MHD_Connection *conn, const char *name);

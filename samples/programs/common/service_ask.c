@@ -20,7 +20,7 @@ static void path_beside(char path[PATH_MAX], const char *name)
 	last = strrchr(path, '/');
 	if (!last || (size_t)(last + 1 - path) + strlen(name) >= PATH_MAX)
 		errx(1, "no path to %s", name);
-	strcpy(last + 1, name);
+	memcpy(last + 1, name, strlen(name) + 1);
 }
 
 /*

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define FETCH_MAX	(1 << 20)	/* bytes of an answer */
+#define FETCH_MAX	1048576	/* bytes of an answer */
 
 struct fetched {
 	char *body;		/* to be freed */

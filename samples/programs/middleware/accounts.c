@@ -2,9 +2,10 @@
 /*
  * The accounts, in a database of SQLite: who has which PIN.
  *
- *	accounts DATABASE add NAME	adds one, or gives it another PIN, which is read from the input
- *	accounts DATABASE		answers the gateway, which starts it: "NAME PIN" with the name,
- *					or with "?" where that is not its PIN
+ *	accounts DATABASE add NAME	adds one, or changes its PIN, which is read from the input
+ *	accounts DATABASE		is how the gateway starts it
+ *
+ * It answers "NAME PIN" with the name, or with "?" where that is not its PIN.
  *
  * A query ends with the request's context, also where it waits for whoever has the database locked.
  */
@@ -19,6 +20,7 @@
 #include "middleware/trace.h"
 
 #define NAME_MAX_LEN	200
+#define TABLE	"CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, hash TEXT NOT NULL)"
 
 /* Of a user who is not there: the check is to take as long as another */
 #define NOBODY	"$6$nobody$"
@@ -48,7 +50,7 @@ static sqlite3 *open_database(int *ctx, const char *path, int flags)
 	return db;
 }
 
-/* Copies the hash of @name's PIN. Returns SQLITE_ROW, SQLITE_DONE where there is none, or an error. */
+/* Copies the hash of a PIN. Returns SQLITE_ROW, SQLITE_DONE where there is none, or an error. */
 static int find_hash(sqlite3 *db, const char *name, char hash[CRYPT_OUTPUT_SIZE])
 {
 	sqlite3_stmt *query = NULL;
@@ -104,8 +106,7 @@ static void check(void *path, int ctx, int sock, const char *question)
 static int insert(sqlite3 *db, const char *name, const char *hash)
 {
 	sqlite3_stmt *insert = NULL;
-	int ret = sqlite3_exec(db, "CREATE TABLE IF NOT EXISTS accounts "
-			       "(name TEXT PRIMARY KEY, hash TEXT NOT NULL)", NULL, NULL, NULL);
+	int ret = sqlite3_exec(db, TABLE, NULL, NULL, NULL);
 
 	if (ret == SQLITE_OK)
 		ret = sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO accounts VALUES (?, ?)", -1,

@@ -70,8 +70,12 @@ static enum MHD_Result call_next(const struct call *call, int ctx, const struct 
 }
 
 /* An answer of one line that says what went wrong */
-#define fail(call, code, ...) \
-	(*(call)->status = (code), http_fail((call)->conn, (code), __VA_ARGS__))
+static enum MHD_Result fail(const struct call *call, unsigned int status, const char *what,
+			    const char *why)
+{
+	*call->status = status;
+	return http_fail(call->conn, status, "%s: %s", what, why);
+}
 
 /*
  * What a handler answers that could not do its part, by errno. Where the request was cancelled
@@ -84,9 +88,9 @@ static enum MHD_Result give_up(const struct call *call, const char *what)
 	switch (ctxfd_err(call->ctx)) {
 	case 0:
 		trace_log(call->ctx, "%s: %s", what, strerror(error));
-		return fail(call, MHD_HTTP_BAD_GATEWAY, "%s: %s", what, strerror(error));
+		return fail(call, MHD_HTTP_BAD_GATEWAY, what, strerror(error));
 	case ETIMEDOUT:
-		return fail(call, MHD_HTTP_GATEWAY_TIMEOUT, "%s: no answer in time", what);
+		return fail(call, MHD_HTTP_GATEWAY_TIMEOUT, what, "no answer in time");
 	default:
 		return HTTP_HANG_UP;
 	}
@@ -129,8 +133,7 @@ static enum MHD_Result with_trace(const struct call *call, const struct link *ne
 	if (hangup)
 		result = call_next(call, ctx, next);
 	else
-		result = fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "no context: %s",
-			      strerror(errno));
+		result = fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "no context", strerror(errno));
 	ctxfd_after_stop(hangup);
 	if (ctx >= 0)
 		close(ctx);
@@ -162,11 +165,13 @@ static enum MHD_Result with_log(const struct call *call, const struct link *next
 
 static enum MHD_Result ask_for_pin(const struct call *call)
 {
-	static char body[] = "401: who are you? A name and a PIN, as with curl -u NAME:PIN\n";
+	static const char body[] =
+		"401: who are you? A name and a PIN, as with curl -u NAME:PIN\n";
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
-	response = MHD_create_response_from_buffer(sizeof(body) - 1, body, MHD_RESPMEM_PERSISTENT);
+	response = MHD_create_response_from_buffer(sizeof(body) - 1, (char *)body,
+						   MHD_RESPMEM_PERSISTENT);
 	result = MHD_queue_basic_auth_fail_response(call->conn, "gateway", response);
 	MHD_destroy_response(response);
 	*call->status = MHD_HTTP_UNAUTHORIZED;
@@ -231,7 +236,7 @@ static enum MHD_Result hello(const struct call *call, const struct link *next)
 
 	(void)next;	/* it is the last */
 	if (!duration_parse(work, &duration))
-		return fail(call, MHD_HTTP_BAD_REQUEST, "work is no time such as 2s or 250ms");
+		return fail(call, MHD_HTTP_BAD_REQUEST, "work", "is no time such as 2s or 250ms");
 	if (ask(call->ctx, &call->gateway->greeter, work, answer, sizeof(answer)))
 		return give_up(call, "greeter");
 	*call->status = MHD_HTTP_OK;

@@ -72,7 +72,7 @@ static int search_file(struct search *search, const char *path)
 			break;
 		}
 	}
-	fclose(file);
+	(void)fclose(file);
 	return ret;
 }
 
