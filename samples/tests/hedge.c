@@ -88,7 +88,7 @@ TEST_F_TIMEOUT(hedge, a_timeout_stops_all, SECONDS)
 {
 	start_hedge("-t", "300ms", self->urls[0], self->urls[1]);
 	check_ends(1, "");
-	EXPECT_TRUE(program_says(&self->hedge, "/moon: timed out"));
+	EXPECT_TRUE(program_says(&self->hedge, "timed out"));
 	EXPECT_TRUE(program_says(&self->hedge, "hedge: no answer\n"));
 	EXPECT_TRUE(comes_true(nr_contexts("replica request") == 0));
 }
