@@ -179,7 +179,7 @@ static inline void screen_feed(struct screen *screen, const char *text, size_t l
 /* As lines, without what is blank at the end of each and of all. */
 static inline char *screen_text(const struct screen *screen)
 {
-	char *text = calloc(screen->rows, screen->columns * 8 + 1), *end = text, *filled = text;
+	char *text = calloc(screen->rows, screen->columns * 8 + 1), *end = text, *filled = text, *last = text;
 	unsigned int y, x;
 
 	for (y = 0; y < screen->rows; y++) {
@@ -189,13 +189,14 @@ static inline char *screen_text(const struct screen *screen)
 
 			end = stpcpy(end, *cell || behind ? cell : " ");
 			if (*cell && *cell != ' ')
-				filled = end;
+				last = filled = end;
 		}
 		end = filled;
 		*end++ = '\n';
+		filled = end;
 	}
-	filled[0] = filled > text ? '\n' : '\0';
-	filled[1] = '\0';
+	last[0] = last > text ? '\n' : '\0';
+	last[1] = '\0';
 	return text;
 }
 

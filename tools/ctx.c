@@ -26,6 +26,7 @@ static const struct command {
 	{ "deadline",	cmd_deadline,	STATUS_ERROR,	"move or show a deadline" },
 	{ "value",	cmd_value,	STATUS_ERROR,	"print a value of a context" },
 	{ "log",	cmd_log,	STATUS_ERROR,	"tell of cancellations as they happen" },
+	{ "top",	cmd_top,	STATUS_ERROR,	"show what there is, by user and by name" },
 	{ "help",	cmd_help,	STATUS_ERROR,	"tell what a command does" },
 	{ NULL,		NULL,		STATUS_ERROR, NULL },
 };
