@@ -82,6 +82,19 @@ static inline void screen_line_feed(struct screen *screen)
 		     screen->rows * screen->columns);
 }
 
+static inline void screen_reverse_feed(struct screen *screen)
+{
+	unsigned int y;
+
+	if (screen->y) {
+		screen->y--;
+		return;
+	}
+	for (y = screen->rows - 1; y; y--)
+		memcpy(screen->cells[y], screen->cells[y - 1], sizeof(screen->cells[y]));
+	screen_erase(screen, 0, screen->columns);
+}
+
 static inline void screen_put(struct screen *screen, const char *text, size_t len)
 {
 	/* East Asian characters are all that the tests have of what is wide. */
@@ -151,6 +164,8 @@ static inline void screen_sequence(struct screen *screen, char c)
 	/* All else is about colours, keys and sets of characters. */
 	if (screen->sequence[1] == '[')
 		screen_control(screen, c);
+	else if (screen->sequence[1] == 'M')
+		screen_reverse_feed(screen);
 	screen->len = 0;
 }
 
@@ -167,6 +182,10 @@ static inline void screen_feed(struct screen *screen, const char *text, size_t l
 			screen_line_feed(screen);
 		} else if (text[i] == '\b') {
 			screen->x -= screen->x > 0;
+		} else if (text[i] == '\t') {
+			screen->x = (screen->x / 8 + 1) * 8;
+			if (screen->x >= screen->columns)
+				screen->x = screen->columns - 1;
 		} else if ((unsigned char)text[i] >= ' ') {
 			for (n = 1; i + n < len && (text[i + n] & 0xc0) == 0x80 && n < 4; n++)
 				;

@@ -368,7 +368,7 @@ TEST_F(top, it_fills_the_screen_of_200_columns)
 	check_shown(50, 200, "top-200.txt");
 }
 
-TEST_F(top, keys_choose_and_signals_end_it)
+TEST_F(top, signals_end_it)
 {
 	struct shown *shown = calloc(1, sizeof(*shown));
 
@@ -377,8 +377,6 @@ TEST_F(top, keys_choose_and_signals_end_it)
 	make_some(self->dev);
 	show(shown, 24, 80);
 	ASSERT_TRUE(wait_for_screen(shown, KEYS));
-	EXPECT_EQ(1, write(shown->terminal, "d", 1));
-	EXPECT_TRUE(wait_for_screen(shown, "gone\n\n   LEFT"));
 	kill(shown->pid, SIGTERM);
 	EXPECT_EQ(SIGTERM, end_of(shown));
 	free(shown);
