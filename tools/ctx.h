@@ -199,7 +199,10 @@ bool targets_parse(struct target *targets, char **argv, int n);
  */
 int target_open(const struct target *target, struct forest *forest, bool writable);
 
-/* What ctxfd_from_env() returns, or -1 after having said why not. */
+/*
+ * What ctxfd_from_env() returns, or -1 after having said why not; where CTX_FD is of no
+ * context any more, that of CTX_ID.
+ */
 int ambient_open(void);
 
 /* json.c: one document; @key is NULL in an array */

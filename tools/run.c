@@ -11,7 +11,15 @@
 #include "ctx.h"
 #include "run.h"
 
-enum { OPT_NAME = 256, OPT_UNDER, OPT_VALUE, OPT_DETACH };
+enum {
+	OPT_NAME = 256,
+	OPT_UNDER,
+	OPT_VALUE,
+	OPT_DETACH,
+	OPT_CLOCK,
+	OPT_PRESERVE_STATUS,
+	OPT_PID_NAMESPACE,
+};
 
 static const struct option options[] = {
 	{ "timeout",	required_argument,	NULL, 't' },
@@ -21,6 +29,10 @@ static const struct option options[] = {
 	{ "name",	required_argument,	NULL, OPT_NAME },
 	{ "value",	required_argument,	NULL, OPT_VALUE },
 	{ "detach",	no_argument,		NULL, OPT_DETACH },
+	{ "clock",	required_argument,	NULL, OPT_CLOCK },
+	{ "preserve-status", no_argument,	NULL, OPT_PRESERVE_STATUS },
+	{ "pid-namespace", no_argument,		NULL, OPT_PID_NAMESPACE },
+	{ "verbose",	no_argument,		NULL, 'v' },
 	{ "help",	no_argument,		NULL, 'h' },
 	{},
 };
@@ -32,21 +44,28 @@ static void help(void)
 	     "finds in CTX_FD. Once it is cancelled, whatever by, signal every process that\n"
 	     "the command has started.\n\n"
 	     "  -t, --timeout=DURATION     cancel the context after this time; 0 is at once\n"
+	     "      --clock=CLOCK          that counts it: monotonic, boottime, which goes on\n"
+	     "                             in suspend, or realtime; monotonic without\n"
 	     "  -k, --kill-after=DURATION  send KILL to what is left this long after the signal\n"
 	     "  -s, --signal=SIGNAL        the signal to send; TERM without\n"
+	     "      --preserve-status      end with the command's status after a timeout, too\n"
 	     "      --under=NAME|ID|PID:FD a child of that context instead\n"
 	     "      --name=NAME            name of the context; the command's without\n"
 	     "      --value=KEY=VALUE      a value of the context, up to 16 times\n"
 	     "      --detach               let the context and what the command leaves behind\n"
 	     "                             outlive ctx run\n"
+	     "      --pid-namespace        run the command in a namespace of processes: nothing\n"
+	     "                             survives there, whoever is killed\n"
+	     "  -v, --verbose              say what is sent signals and why, and who is waited\n"
+	     "                             for\n"
 	     "  -h, --help                 show this\n\n"
-	     "A DURATION is 5s, 1h30m, 100ms, inf and the like; seconds without a unit. Without\n"
-	     "--detach, the end of the command cancels the context, and ctx run ends when\n"
-	     "nothing that the command started is left.\n\n"
+	     "A DURATION is 5s, 1h30m, 100ms, inf and the like; seconds without a unit.\n"
+	     "Without --detach, the end of the command cancels the context, and ctx run ends\n"
+	     "when nothing that the command started is left.\n\n"
 	     "Exit status: 124 where a deadline had passed, 137 where that took KILL;\n"
 	     "125 where ctx run failed; 126 where the command cannot be run, 127 where there\n"
-	     "is none; 128+N where signal N ended the command or came to ctx run; else the\n"
-	     "command's own.");
+	     "is none; else the command's own. Where a signal ended the command, or came to\n"
+	     "ctx run, that ends ctx run: a shell shows 128 and its number.");
 }
 
 /* The number of "TERM", "sigterm", "15", "RTMIN+1"; 0 for what is no signal. */
@@ -89,12 +108,37 @@ static int64_t to_ns(const struct timespec *duration)
 static int set_duration(const char *option, const char *text, int64_t *ns)
 {
 	struct timespec duration;
-	const char *wrong = duration_parse(text, &duration);
+	const char *wrong;
 
+	if (!strcasecmp(text, "inf") || !strcasecmp(text, "infinity")) {
+		*ns = NEVER;
+		return 0;
+	}
+	wrong = duration_parse(text, &duration);
 	if (wrong)
 		return bad_usage("%s: '%s' %s", option, text, wrong);
 	*ns = to_ns(&duration);
 	return 0;
+}
+
+static int set_clock(struct run_options *run, const char *name)
+{
+	static const struct {
+		const char *name;
+		clockid_t clock;
+	} clocks[] = {
+		{ "monotonic", CLOCK_MONOTONIC },
+		{ "boottime", CLOCK_BOOTTIME },
+		{ "realtime", CLOCK_REALTIME },
+	};
+
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(*clocks); i++) {
+		if (!strcmp(name, clocks[i].name)) {
+			run->clock = clocks[i].clock;
+			return 0;
+		}
+	}
+	return bad_usage("--clock: '%s' is not monotonic, boottime or realtime", name);
 }
 
 static int add_value(struct run_options *run, const char *text)
@@ -160,6 +204,18 @@ static int set_option(int c, char **argv, struct run_options *run)
 	case OPT_DETACH:
 		run->detach = true;
 		break;
+	case OPT_CLOCK:
+		status = set_clock(run, optarg);
+		break;
+	case OPT_PRESERVE_STATUS:
+		run->preserve_status = true;
+		break;
+	case OPT_PID_NAMESPACE:
+		run->pid_namespace = true;
+		break;
+	case 'v':
+		run->verbose = true;
+		break;
 	default:
 		status = bad_option(c, argv, options);
 	}
@@ -171,11 +227,12 @@ int cmd_run(int argc, char **argv)
 	struct run_options run = {
 		.signal = SIGTERM,
 		.timeout = NEVER,
+		.clock = CLOCK_MONOTONIC,
 		.kill_after = NEVER,
 	};
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "+:t:k:s:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:t:k:s:vh", options, NULL)) != -1) {
 		if (c == 'h') {
 			help();
 			return 0;

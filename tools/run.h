@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <linux/ctx.h>
 
@@ -35,8 +36,12 @@ struct run_options {
 	char **command;
 	int signal;		/* that is to end the command */
 	int64_t timeout;	/* NEVER for none */
+	clockid_t clock;	/* of it */
 	int64_t kill_after;	/* NEVER for no SIGKILL */
 	bool detach;
+	bool preserve_status;	/* the command's after a timeout, too */
+	bool pid_namespace;
+	bool verbose;
 	const char *under;	/* which context; NULL for the ambient one */
 	const char *name;	/* NULL for the command's */
 	uint32_t nr_values;
@@ -49,26 +54,6 @@ struct run_options {
  */
 int run_command(const struct run_options *options);
 
-struct run {
-	const struct run_options *options;
-	int ctx;		/* writable */
-	int watch;
-	uint64_t id;
-	int report;		/* where the reaper writes a struct report */
-	sigset_t mask;		/* what the command gets back */
-	struct sigaction child_action;
-};
-
-/* The command has ended. */
-struct report {
-	int status;		/* as of waitpid */
-	int err;		/* of the context, where its cancellation came before */
-};
-
-/* run_reaper.c */
-
-_Noreturn void reaper(struct run *run);
-
 /* run_cgroup.c: a cgroup for the command, a child of the caller's own */
 
 struct cgroup {
@@ -80,9 +65,6 @@ struct cgroup {
 /* Makes it, where the caller may; else leaves both descriptors at -1. */
 void cgroup_make(struct cgroup *cgroup, uint64_t id);
 
-/* Finds the one that another process made. */
-void cgroup_find(struct cgroup *cgroup, uint64_t id);
-
 /* As fork, but into the cgroup where there is one. */
 pid_t cgroup_fork(struct cgroup *cgroup);
 
@@ -92,12 +74,89 @@ void cgroup_kill(const struct cgroup *cgroup);
 /* Takes it away, with those that were made below it. */
 void cgroup_remove(struct cgroup *cgroup);
 
+struct run {
+	const struct run_options *options;
+	pid_t supervisor;
+	int ctx;		/* writable */
+	int watch;
+	uint64_t id;
+	int report;		/* where the reaper writes a struct report */
+	int orders;		/* where it reads a struct order */
+	sigset_t mask;		/* what the command gets back */
+	struct sigaction child_action;
+	struct cgroup cgroup;
+};
+
+/* From the reaper to the supervisor. */
+struct report {
+	bool refused;		/* this signal of the terminal did not reach the command */
+	int signal;
+	int status;		/* else the command has ended; as of waitpid */
+	int err;		/* of the context, where its cancellation came before */
+};
+
+/* A signal that the supervisor was sent, for the command. */
+struct order {
+	int signal;
+	bool terminal;		/* which tells the whole group in front */
+	bool queued;		/* by sigqueue */
+	pid_t pid;
+	uid_t uid;
+	union sigval value;
+};
+
+/* run_signals.c: what the supervisor is sent */
+
+/* Returns a descriptor for signals, which are blocked from here on. */
+int take_signals(struct run *run);
+
+/*
+ * Returns a signal that is to end the run; 0 where there is none left. Others go to
+ * @orders.
+ */
+int next_signal(int signals, int orders);
+
+/* As the command did, but without a core. Returns the exit status where that fails. */
+int end_by_signal(int signal);
+
+/* run_reaper.c */
+
+_Noreturn void reaper(struct run *run);
+
+/*
+ * Closes and forgets what was inherited for the command, which alone is to hold it:
+ * who waits for the end of a pipe waits for that of the command, not for ours.
+ */
+void drop_inherited(bool keep_stderr);
+
+/* run_command.c */
+
+/*
+ * In the command's process. @never_ran is shared, and set where the context was
+ * cancelled before the exec.
+ */
+_Noreturn void become_command(const struct run *run, pid_t reaper, bool *never_ran);
+
+/* run_namespace.c */
+
+/*
+ * As fork, but where the options say so the child is the first of a namespace of
+ * processes: with it end all others in there. Complains where it returns -1.
+ */
+pid_t fork_reaper(const struct run_options *options);
+
 /* run_tree.c: the descendants of the caller, who is a child subreaper */
 
 struct tree;
 
-/* NULL for no memory. @scan: do without the kernel's lists of children. */
+/*
+ * NULL for no memory, or with ENOENT for no /proc to find them. @scan: do without
+ * the kernel's lists of children.
+ */
 struct tree *tree_new(bool scan);
+
+/* Whether there is a system call that sends signals, and may be used. */
+bool tree_can_signal(const struct tree *tree);
 
 /* The children that the caller has now, and theirs, are no part of the tree. */
 int tree_except_children(struct tree *tree);
@@ -106,13 +165,29 @@ int tree_except_children(struct tree *tree);
 void tree_reaped(struct tree *tree, pid_t pid);
 
 /*
- * Sends @signal, and CONT, to every descendant that was not sent it by an
- * earlier call, but not to what one of those has started since: that is its way
- * to end, as long as it lives. SIGKILL goes to every descendant.
+ * Sends @signal, and CONT, to every descendant that there is at the first call, and
+ * to none that starts later: that is their way to end. The next calls but count.
+ * SIGKILL goes to every descendant at every call.
  *
- * Returns how many descendants there are, or -1 where there is no /proc to find
- * them. In a tree that is changing it may miss some: the caller comes back.
+ * Returns how many descendants there are, or -1 where not all were found, for want
+ * of memory or descriptors: then the next call goes on.
  */
 int tree_signal(struct tree *tree, int signal);
+
+/*
+ * Sends it to what was started later, too, some seconds after the end of who did: a
+ * child of the caller by then. At once where /proc hides some, and nobody can tell.
+ */
+void tree_signal_orphans(struct tree *tree, int signal);
+
+/* Whether nobody who was sent @signal still has it before him. */
+bool tree_has_taken(const struct tree *tree, int signal);
+
+/*
+ * "12 (sh), 13 (sleep) and 3 more", which the caller frees, or NULL for nobody:
+ * those that live, or, where @refused, those that may not be sent signals and were
+ * not named before.
+ */
+char *tree_names(struct tree *tree, bool refused);
 
 #endif /* RUN_H */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
 #include <stdio.h>
@@ -50,6 +51,40 @@ static bool is_deep(const char *path)
 	return n >= NEST_MAX;
 }
 
+/* Whether the folder @fd, of whatever mount, is that of the cgroup which the caller is in. */
+static bool lists_self(int fd)
+{
+	int procs = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *file = procs < 0 ? NULL : fdopen(procs, "r");
+	bool found = false;
+	int pid;
+
+	if (!file) {
+		if (procs >= 0)
+			close(procs);
+		return false;
+	}
+	/* NOLINTNEXTLINE(cert-err34-c): a file of the kernel's, of numbers */
+	while (!found && fscanf(file, "%d", &pid) == 1)
+		found = pid == getpid();
+	(void)fclose(file);
+	return found;
+}
+
+/*
+ * Not where a namespace or a mount makes the path that of another cgroup, and not
+ * one that was not made for this user: it may be somebody else's to arrange.
+ */
+static bool is_own(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC &&
+	       !fstat(fd, &st) && st.st_uid == geteuid() &&
+	       !faccessat(fd, "cgroup.procs", W_OK, AT_EACCESS) && lists_self(fd);
+}
+
 /* The folder of the caller's own cgroup, or -1. */
 static int own_cgroup(void)
 {
@@ -61,7 +96,7 @@ static int own_cgroup(void)
 	file = mount ? fopen("/proc/self/cgroup", "re") : NULL;
 	if (!file)
 		return -1;
-	while (fgets(line, sizeof(line), file)) {
+	while (fd < 0 && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = '\0';
 		/* A path that leads out of the namespace of cgroups begins with /.. */
 		if (strncmp(line, "0::/", 4) || !strncmp(line, "0::/..", 6) || is_deep(line))
@@ -70,70 +105,97 @@ static int own_cgroup(void)
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	(void)fclose(file);
-	return fd;
+	if (fd < 0 || is_own(fd))
+		return fd;
+	close(fd);
+	return -1;
 }
 
-static void locate(struct cgroup *cgroup, uint64_t id)
+/*
+ * The name of a folder in @fd, into @name: that with the number @inode, or any where
+ * that is 0. Returns whether there is one.
+ */
+static bool find_folder(int fd, ino_t inode, char name[NAME_MAX + 1])
 {
-	cgroup->fd = -1;
-	cgroup->parent = own_cgroup();
-	snprintf(cgroup->name, sizeof(cgroup->name), PREFIX "%" PRIu64, id);
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
+	struct dirent *entry;
+	bool found = false;
+
+	if (!dir) {
+		if (again >= 0)
+			close(again);
+		return false;
+	}
+	while (!found && (entry = readdir(dir))) {
+		found = entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
+			strcmp(entry->d_name, "..") && (!inode || entry->d_ino == inode);
+		if (found)
+			snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
+	}
+	closedir(dir);
+	return found;
 }
 
-/* Removes the folder @name of @parent with the folders in it. */
-/* NOLINTNEXTLINE(misc-no-recursion): each level holds a descriptor */
+/* Goes from the folder *@fd to another. Returns 0, or -1. */
+static int go(int *fd, const char *name)
+{
+	int next = openat(*fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (next < 0)
+		return -1;
+	close(*fd);
+	*fd = next;
+	return 0;
+}
+
+/*
+ * Removes the folder @name of @parent with those in it, however deep: down to one that
+ * has none in it, up, and that one is removed. Gives up at one that is in use.
+ */
 static void remove_tree(int parent, const char *name)
 {
-	struct dirent *entry;
-	DIR *dir;
+	char sub[NAME_MAX + 1];
+	struct stat top, st;
 	int fd;
 
 	if (!unlinkat(parent, name, AT_REMOVEDIR) || errno != EBUSY)
 		return;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
+	if (fd < 0 || fstat(fd, &top))
+		goto out;
+	for (;;) {
+		if (find_folder(fd, 0, sub)) {
+			if (unlinkat(fd, sub, AT_REMOVEDIR) && go(&fd, sub))
+				break;
+			continue;
+		}
+		if (fstat(fd, &st) || st.st_ino == top.st_ino || go(&fd, "..") ||
+		    !find_folder(fd, st.st_ino, sub) || unlinkat(fd, sub, AT_REMOVEDIR))
+			break;
 	}
-	while ((entry = readdir(dir)))
-		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") &&
-		    strcmp(entry->d_name, ".."))
-			remove_tree(fd, entry->d_name);
-	closedir(dir);
 	unlinkat(parent, name, AT_REMOVEDIR);
-}
-
-static void open_it(struct cgroup *cgroup)
-{
-	cgroup->fd = openat(cgroup->parent, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (cgroup->fd >= 0)
-		return;
-	close(cgroup->parent);
-	cgroup->parent = -1;
+out:
+	if (fd >= 0)
+		close(fd);
 }
 
 void cgroup_make(struct cgroup *cgroup, uint64_t id)
 {
-	locate(cgroup, id);
+	cgroup->fd = -1;
+	cgroup->parent = own_cgroup();
 	if (cgroup->parent < 0)
 		return;
+	snprintf(cgroup->name, sizeof(cgroup->name), PREFIX "%" PRIu64, id);
 	/* An empty one of that name is left of a context of another day. */
 	remove_tree(cgroup->parent, cgroup->name);
-	if (mkdirat(cgroup->parent, cgroup->name, 0755)) {
-		close(cgroup->parent);
-		cgroup->parent = -1;
+	if (!mkdirat(cgroup->parent, cgroup->name, 0755))
+		cgroup->fd = openat(cgroup->parent, cgroup->name,
+				    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cgroup->fd >= 0)
 		return;
-	}
-	open_it(cgroup);
-}
-
-void cgroup_find(struct cgroup *cgroup, uint64_t id)
-{
-	locate(cgroup, id);
-	if (cgroup->parent >= 0)
-		open_it(cgroup);
+	close(cgroup->parent);
+	cgroup->parent = -1;
 }
 
 pid_t cgroup_fork(struct cgroup *cgroup)

@@ -10,19 +10,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctx.h"
 #include "run.h"
 
-/* The exit status where the command ended as @status tells, after @err if that is not 0. */
-static int exit_status(int status, int err)
+/* Between two looks at what is left, once the reaper is gone. */
+#define KILL_PAUSE_MIN_MS	5
+#define KILL_PAUSE_MAX_MS	500
+
+/* How ctx run is to end. */
+struct end {
+	int status;
+	int signal;		/* by that, where it is not 0 */
+};
+
+/* After the command ended as @status tells, after @err if that is not 0. */
+static struct end end_of(const struct run_options *options, int status, int err)
 {
-	if (err == ETIMEDOUT && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
-		return STATUS_TIMED_OUT;
-	return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+	int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	if (err == ETIMEDOUT && signal != SIGKILL && !options->preserve_status)
+		return (struct end){ .status = STATUS_TIMED_OUT };
+	if (!signal)
+		return (struct end){ .status = WEXITSTATUS(status) };
+	/* As timeout does: a caller who asks knows of it. */
+	return (struct end){
+		.status = STATUS_SIGNAL + signal,
+		.signal = err == ETIMEDOUT ? 0 : signal,
+	};
+}
+
+static int end_as(struct end end)
+{
+	return end.signal ? end_by_signal(end.signal) : end.status;
 }
 
 static int fail(const char *what)
@@ -59,6 +81,26 @@ static void default_name(struct ctx_create_args *args, const char *path)
 	memcpy(args->name, name, len);
 }
 
+static void set_deadline(struct ctx_create_args *args, const struct run_options *options)
+{
+	struct timespec now;
+	int64_t begin = 0;
+
+	if (options->timeout == NEVER)
+		return;
+	args->clockid = options->clock;
+	if (options->clock == CLOCK_REALTIME && options->timeout) {
+		/* A time of day, which comes sooner or later where the clock is set. */
+		clock_gettime(CLOCK_REALTIME, &now);
+		begin = now.tv_sec * (int64_t)NSEC_PER_SEC + now.tv_nsec;
+		if (options->timeout > NEVER - begin)
+			return;
+	} else {
+		args->flags |= CTX_CREATE_TIMEOUT;
+	}
+	args->deadline = (uint64_t)(begin + options->timeout);
+}
+
 /* Returns -1 after having said why there is none. */
 static int open_parent(const struct run_options *options)
 {
@@ -89,11 +131,7 @@ static int create(struct run *run)
 
 	if (parent < 0)
 		return -1;
-	if (options->timeout != NEVER) {
-		args.flags |= CTX_CREATE_TIMEOUT;
-		args.clockid = CLOCK_MONOTONIC;
-		args.deadline = (uint64_t)options->timeout;
-	}
+	set_deadline(&args, options);
 	if (options->name)
 		memcpy(args.name, options->name, strnlen(options->name, CTX_NAME_LEN - 1));
 	else
@@ -114,67 +152,53 @@ static int create(struct run *run)
 	return 0;
 }
 
-/* Signals that are to end the command rather than leave it behind. */
-static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-
-/* Returns a descriptor for signals, which are blocked from here on. */
-static int take_signals(struct run *run)
-{
-	struct sigaction action;
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-		/* Not what nohup, or a shell in the background, has it ignore. */
-		if (!sigaction(ends[i], NULL, &action) && action.sa_handler != SIG_IGN)
-			sigaddset(&set, ends[i]);
-	sigprocmask(SIG_BLOCK, &set, &run->mask);
-	/* Where children are not waited for, there is no status to learn. */
-	action = (struct sigaction){ .sa_handler = SIG_DFL };
-	sigaction(SIGCHLD, &action, &run->child_action);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 struct supervisor {
 	struct run *run;
 	pid_t reaper;
 	int signals;
 	int report;
+	int orders;
 	int signal;		/* that cancelled the context */
 	bool ended;		/* the command */
-	int status;		/* exit status for it */
+	struct end end;		/* for it */
 	bool reaped;		/* the reaper */
 	bool killed;		/* the same, by a signal */
 	struct tree *tree;
 };
 
-static void read_signals(struct supervisor *supervisor)
+static void cancel_for(struct supervisor *supervisor, int signal)
 {
-	struct signalfd_siginfo info;
 	char name[16];
 
-	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			continue;
-		snprintf(name, sizeof(name), "SIG%s", sigabbrev_np((int)info.ssi_signo));
-		/* What is cancelled already has ended for another reason. */
-		if (!ctxfd_cancel_cause(supervisor->run->ctx, EINTR, name))
-			supervisor->signal = (int)info.ssi_signo;
-	}
+	snprintf(name, sizeof(name), "SIG%s", sigabbrev_np(signal));
+	/* What is cancelled already has ended for another reason. */
+	if (!ctxfd_cancel_cause(supervisor->run->ctx, EINTR, name))
+		supervisor->signal = signal;
 }
 
-static void read_report(struct supervisor *supervisor)
+static void read_signals(struct supervisor *supervisor)
 {
+	int signal;
+
+	while ((signal = next_signal(supervisor->signals, supervisor->orders)))
+		cancel_for(supervisor, signal);
+}
+
+static void read_reports(struct supervisor *supervisor)
+{
+	const struct run_options *options = supervisor->run->options;
 	struct report report;
 
-	if (supervisor->ended ||
-	    read(supervisor->report, &report, sizeof(report)) != sizeof(report))
-		return;
-	supervisor->ended = true;
-	supervisor->status = exit_status(report.status, report.err);
-	if (!supervisor->run->options->detach)
-		ctxfd_cancel_cause(supervisor->run->ctx, 0, "the command has ended");
+	while (read(supervisor->report, &report, sizeof(report)) == sizeof(report)) {
+		if (report.refused) {
+			cancel_for(supervisor, report.signal);
+			continue;
+		}
+		supervisor->ended = true;
+		supervisor->end = end_of(options, report.status, report.err);
+		if (!options->detach)
+			ctxfd_cancel_cause(supervisor->run->ctx, 0, "the command has ended");
+	}
 }
 
 /* Reaps; besides the reaper, whom this process has only from a program before it. */
@@ -196,32 +220,35 @@ static void wait_for_event(const struct supervisor *supervisor, int timeout)
 {
 	struct pollfd fds[] = {
 		{ .fd = supervisor->signals, .events = POLLIN },
-		{ .fd = supervisor->ended ? -1 : supervisor->report, .events = POLLIN },
+		{ .fd = supervisor->report, .events = POLLIN },
 	};
 
+	/* The pipe's end comes with that of the reaper. */
 	poll(fds, 2, timeout);
 }
 
 /* The reaper was killed: what it had came to this process, a subreaper as well. */
 static void kill_all(struct supervisor *supervisor)
 {
-	struct cgroup cgroup;
+	struct cgroup *cgroup = &supervisor->run->cgroup;
+	int pause = KILL_PAUSE_MIN_MS;
 
 	complain("somebody killed process %d, the reaper: killing what the command has started",
 		 supervisor->reaper);
 	ctxfd_cancel_cause(supervisor->run->ctx, 0, "the reaper was killed");
-	cgroup_find(&cgroup, supervisor->run->id);
 	/* Nobody writes to it any more: poll would return at once, for ever. */
 	supervisor->report = -1;
 	for (;;) {
-		cgroup_kill(&cgroup);
+		cgroup_kill(cgroup);
 		read_signals(supervisor);
 		reap(supervisor);
-		if (tree_signal(supervisor->tree, SIGKILL) <= 0)
+		if (!tree_signal(supervisor->tree, SIGKILL))
 			break;
-		wait_for_event(supervisor, 5);
+		wait_for_event(supervisor, pause);
+		if (pause < KILL_PAUSE_MAX_MS)
+			pause *= 2;
 	}
-	cgroup_remove(&cgroup);
+	cgroup_remove(cgroup);
 }
 
 static int supervise(struct supervisor *supervisor)
@@ -233,15 +260,17 @@ static int supervise(struct supervisor *supervisor)
 		read_signals(supervisor);
 		/* In this order: who has ended has reported before. */
 		reap(supervisor);
-		read_report(supervisor);
+		read_reports(supervisor);
 		if (supervisor->ended && run->options->detach && !supervisor->signal)
-			return supervisor->status;
+			return end_as(supervisor->end);
 	} while (!supervisor->reaped);
 	if (supervisor->killed)
 		kill_all(supervisor);
 	if (supervisor->signal)
-		return STATUS_SIGNAL + supervisor->signal;
-	return supervisor->ended ? supervisor->status : STATUS_SIGNAL + SIGKILL;
+		return end_by_signal(supervisor->signal);
+	if (!supervisor->ended)
+		return STATUS_SIGNAL + SIGKILL;
+	return end_as(supervisor->end);
 }
 
 /* Whatever is opened later does not take the place of one that is closed. */
@@ -256,6 +285,35 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* What takes this process from its place. Returns 0, or -1 after having said why not. */
+static int prepare(struct supervisor *supervisor)
+{
+	struct run *run = supervisor->run;
+	int reports[2], orders[2];
+
+	supervisor->tree = tree_new(false);
+	if (!supervisor->tree && errno == ENOENT) {
+		complain("there is no /proc to find what the command starts; mount it");
+		return -1;
+	}
+	if (!supervisor->tree)
+		return fail("cannot begin");
+	if (!tree_can_signal(supervisor->tree))
+		return fail("no system call that sends signals may be used");
+	supervisor->signals = take_signals(run);
+	/* Without waiting: one event may stand for another. */
+	if (supervisor->signals < 0 || pipe2(reports, O_CLOEXEC | O_NONBLOCK) ||
+	    pipe2(orders, O_CLOEXEC | O_NONBLOCK))
+		return fail("cannot begin");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) || tree_except_children(supervisor->tree))
+		return fail("cannot keep what the command starts");
+	supervisor->report = reports[0];
+	run->report = reports[1];
+	run->orders = orders[0];
+	supervisor->orders = orders[1];
+	return 0;
+}
+
 /* The command's is another one. */
 static void close_ambient(void)
 {
@@ -265,41 +323,41 @@ static void close_ambient(void)
 		close(ambient);
 }
 
+static _Noreturn void become_reaper(struct supervisor *supervisor)
+{
+	struct run *run = supervisor->run;
+
+	/* First of all: from here on the supervisor alone holds it. */
+	if (!run->options->detach)
+		close(run->ctx);
+	close_ambient();
+	close(supervisor->signals);
+	close(supervisor->report);
+	close(supervisor->orders);
+	reaper(run);
+}
+
 int run_command(const struct run_options *options)
 {
-	struct run the_run = { .options = options }, *run = &the_run;
-	struct supervisor supervisor = { .run = run };
-	int report_pipe[2];
+	struct run run = { .options = options, .supervisor = getpid() };
+	struct supervisor supervisor = { .run = &run };
 
 	fill_standard_descriptors();
-	if (create(run))
+	if (create(&run))
 		return STATUS_FAILED;
-	if (ctxfd_err(run->ctx))
-		return exit_status(run->options->signal, ctxfd_err(run->ctx));
-
-	supervisor.signals = take_signals(run);
-	supervisor.tree = tree_new(false);
-	/* Without waiting: other events than a report lead to read_report() as well. */
-	if (supervisor.signals < 0 || !supervisor.tree ||
-	    pipe2(report_pipe, O_CLOEXEC | O_NONBLOCK))
-		return fail("cannot begin");
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	tree_except_children(supervisor.tree);
-	supervisor.report = report_pipe[0];
-	run->report = report_pipe[1];
-	supervisor.reaper = fork();
+	if (ctxfd_err(run.ctx))
+		return end_as(end_of(options, options->signal, ctxfd_err(run.ctx)));
+	if (prepare(&supervisor))
+		return STATUS_FAILED;
+	cgroup_make(&run.cgroup, run.id);
+	supervisor.reaper = fork_reaper(options);
 	if (supervisor.reaper < 0)
-		return fail("cannot fork");
-	if (!supervisor.reaper) {
-		/* First of all: from here on the supervisor alone holds it. */
-		if (!run->options->detach)
-			close(run->ctx);
-		close_ambient();
-		close(supervisor.signals);
-		close(supervisor.report);
-		reaper(run);
-	}
-	close(run->report);
-	close(run->watch);
+		return STATUS_FAILED;
+	if (!supervisor.reaper)
+		become_reaper(&supervisor);
+	close(run.report);
+	close(run.orders);
+	close(run.watch);
+	drop_inherited(true);
 	return supervise(&supervisor);
 }

@@ -345,13 +345,42 @@ int target_open(const struct target *target, struct forest *forest, bool writabl
 	return id ? open_by_id(target, id, forest, writable) : -1;
 }
 
+/* Whether CTX_FD names a descriptor, but of no context and not of /dev/ctx. */
+static bool is_lost(const char *text)
+{
+	struct ctx_info info;
+
+	/* NOLINTNEXTLINE(cert-err34-c): a number, as ctxfd_from_env() has found */
+	return text && *text && !get_info(atoi(text), &info);
+}
+
+/*
+ * For who runs below a program that closes what it does not know: the id leads to what
+ * the descriptor was of. Returns @background where it does not.
+ */
+static int open_lost(const char *text, int background)
+{
+	const char *id = getenv("CTX_ID");
+	uint64_t number = 0;
+	const char *end = id ? parse_number(id, UINT64_MAX, &number) : NULL;
+	int fd = end && !*end && number ? ctxfd_open(number, 0) : -1;
+
+	complain("CTX_FD=%s: a program in between has closed this descriptor, or used it: %s%s", text,
+		 fd < 0 ? "going on without a context; have it pass the descriptor on, or unset CTX_FD" :
+			  "going on with the context of CTX_ID=", fd < 0 ? "" : id);
+	return fd < 0 ? background : fd;
+}
+
 int ambient_open(void)
 {
+	const char *text = getenv("CTX_FD");
 	int fd = ctxfd_from_env();
 
+	if (fd >= 0 && fd == ctxfd_background() && is_lost(text))
+		return open_lost(text, fd);
 	if (fd < 0 && errno == EINVAL) {
 		complain("CTX_FD=%s in the environment is no descriptor's number; unset it",
-			 getenv("CTX_FD"));
+			 text);
 	} else if (fd < 0) {
 		need_module();
 		complain("cannot open /dev/ctx: %s", strerror(errno));
