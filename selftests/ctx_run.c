@@ -369,7 +369,6 @@ TEST_F(run, passes_input_and_output_through)
 	check_sh(0, "in\n", "echo in | ctx run cat");
 }
 
-/* All but the signal that is to end the command, here TERM. */
 TEST_F(run, gives_back_blocked_and_ignored_signals)
 {
 	char before[128] = "", line[128];
@@ -387,6 +386,7 @@ TEST_F(run, gives_back_blocked_and_ignored_signals)
 		if (!strncmp(line, "SigBlk", 6) || !strncmp(line, "SigIgn", 6))
 			strcat(before, line);
 	fclose(file);
+	/* But for that which is to end the command. */
 	signal(SIGTERM, SIG_IGN);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_SETMASK, &set, NULL);
@@ -886,9 +886,55 @@ TEST_F(run, hears_signals_when_a_child_that_it_had_before_has_ended)
 		usleep(1000);
 	kill(pid, SIGTERM);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	ASSERT_TRUE(WIFSIGNALED(status));
+	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_EQ(SIGTERM, WTERMSIG(status));
 	check_nothing_left();
+}
+
+/* Signals that are not its own */
+
+TEST_F(run, passes_on_signals_that_are_not_its_own)
+{
+	start("sh", "-c", "trap 'echo told; exit 3' USR1; echo >&9; while :; do sleep 0.1; done");
+	wait_ready();
+	ASSERT_EQ(0, kill(self->tool.pid, SIGUSR1));
+	check_end(3);
+	check_text("told\n", self->tool.out);
+	check_nothing_left();
+}
+
+TEST_F(run, ends_what_was_to_be_deaf)
+{
+	signal(SIGTERM, SIG_IGN);
+	start("-t", "0.1", "sleep", "1000");
+	signal(SIGTERM, SIG_DFL);
+	check_end(124);
+	check_nothing_left();
+}
+
+TEST_F(run, preserves_the_status)
+{
+	check_run(143, "", "", "--preserve-status", "-t", "0.1", "sleep", "1000");
+	check_run(7, "", "", "--preserve-status", "-t", "0.1", "sh", "-c",
+		  "trap 'exit 7' TERM; sleep 1000 & wait");
+}
+
+TEST_F(run, counts_by_any_clock)
+{
+	static const char *const clocks[] = { "monotonic", "boottime", "realtime" };
+
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(*clocks); i++) {
+		check_run(124, "", "", "--clock", (char *)clocks[i], "-t", "0.1", "sleep", "1000");
+		check_run(0, "", "", "--clock", (char *)clocks[i], "-t", "1h", "true");
+	}
+	check_run(0, "", "", "-t", "inf", "-k", "inf", "true");
+}
+
+TEST_F(run, gives_the_pids_of_socket_activation)
+{
+	check_sh(0, "own\nother\n", "export LISTEN_PID=$$ WATCHDOG_PID=1; "
+		 "exec ctx run sh -c '[ $LISTEN_PID = $$ ] && echo own; "
+		 "[ $WATCHDOG_PID = 1 ] && echo other'");
 }
 
 /* --detach */
