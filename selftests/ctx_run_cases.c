@@ -202,35 +202,6 @@ TEST_F(cases, dies_of_the_signal_that_came_to_itself)
 	check_all_goes();
 }
 
-TEST_F(cases, ends_with_the_commands_status_where_asked)
-{
-	be_user();
-	start("-t", "300ms", "--preserve-status", "sh", "-c", "trap 'exit 7' TERM; sleep 1000 & wait");
-	check_end(7);
-}
-
-TEST_F(cases, a_timeout_of_inf_never_comes)
-{
-	be_user();
-	start("-t", "inf", "-k", "infinity", "true");
-	check_end(0);
-}
-
-TEST_F(cases, counts_on_the_clock_that_it_is_told)
-{
-	static char *const clocks[] = { "monotonic", "boottime", "realtime" };
-
-	be_user();
-	for (unsigned int i = 0; i < 3; i++) {
-		tool_run(&self->tool, "run", "--clock", clocks[i], "-t", "50ms", "sleep", "1000");
-		EXPECT_EQ(124, self->tool.status);
-		tool_free(&self->tool);
-	}
-	tool_run(&self->tool, "run", "--clock=sundial", "true");
-	EXPECT_EQ(125, self->tool.status);
-	check_has(self->tool.err, "'sundial'");
-}
-
 TEST_F(cases, says_what_it_signals_where_asked)
 {
 	be_user();
@@ -241,24 +212,6 @@ TEST_F(cases, says_what_it_signals_where_asked)
 }
 
 /* Signals */
-
-TEST_F(cases, passes_on_signals_that_are_not_its_own)
-{
-	be_user();
-	start("sh", "-c", "trap 'echo usr1; exit 3' USR1; echo >&9; sleep 1000 & wait");
-	wait_ready();
-	kill(self->tool.pid, SIGUSR1);
-	check_end(3);
-	check_text("usr1\n", self->tool.out);
-}
-
-TEST_F(cases, ends_a_command_whose_caller_ignores_the_signal)
-{
-	be_user();
-	signal(SIGTERM, SIG_IGN);
-	start("-t", "50ms", "sleep", "1000");
-	check_end(124);
-}
 
 /* Who cleans up by another program is signalled once. */
 TEST_F(cases, lets_those_go_on_who_clean_up_by_another_program)
@@ -391,27 +344,6 @@ TEST_F(cases, nothing_survives_in_a_pid_namespace)
 }
 
 /* What the command finds */
-
-TEST_F(cases, has_socket_activation_find_the_command)
-{
-	be_user();
-	tool_run(&self->tool, "run", "sh", "-c", "true");
-	tool_free(&self->tool);
-	tool_start(&self->tool, (char *[]){ "ctx", "run", "sh", "-c",
-		   "LISTEN_PID=$$ WATCHDOG_PID=$$ exec ctx run sh -c "
-		   "'[ $LISTEN_PID = $$ ] && [ $WATCHDOG_PID = $$ ] && echo found'", NULL });
-	check_end(0);
-	check_text("found\n", self->tool.out);
-}
-
-TEST_F(cases, leaves_the_socket_activation_of_others)
-{
-	be_user();
-	setenv("LISTEN_PID", "1", 1);
-	start("sh", "-c", "echo $LISTEN_PID");
-	check_end(0);
-	check_text("1\n", self->tool.out);
-}
 
 TEST_F(cases, finds_its_context_behind_who_closes_descriptors)
 {
