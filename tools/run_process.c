@@ -193,6 +193,7 @@ static int parse_stat(struct procdir *process, char *text)
 	/* The first thread may have ended before the others. */
 	process->dead = threads <= 1 && strchr("ZX", rest[0] ? rest[1] : 'X');
 	process->stopped = rest[0] && rest[1] == 'T';
+	process->busy = rest[0] && rest[1] == 'D';
 	process->parent = (pid_t)strtol(word(rest, 4 - 3), NULL, 10);
 	process->forked = strtoul(word(rest, 9 - 3), NULL, 10) & PF_FORKNOEXEC;
 	process->start = strtoull(word(rest, 22 - 3), NULL, 10);

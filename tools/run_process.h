@@ -43,6 +43,7 @@ struct procdir {
 	int dir;
 	bool dead;
 	bool stopped;
+	bool busy;		/* in the kernel, for what no signal but SIGKILL ends */
 	bool forked;		/* and no exec since */
 	bool threads;		/* more than one */
 	char name[17];

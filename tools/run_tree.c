@@ -503,6 +503,21 @@ static int open_stopped(const struct tree *tree, const struct member *member,
 	}
 }
 
+/* Whether its parent, who was stopped, has not: vfork waits for the exec of the child. */
+static bool is_of_vfork(const struct tree *tree, const struct procdir *child)
+{
+	struct procdir parent;
+	char name[16];
+	bool busy;
+
+	snprintf(name, sizeof(name), "%d", child->parent);
+	if (!child->forked || process_open(&parent, &tree->proc, name))
+		return false;
+	busy = parent.busy;
+	process_close(&parent);
+	return busy;
+}
+
 /*
  * Whether to let it go on before the signal. It has a handler, and is on the way
  * from fork to exec, as far as can be told: the handler is its parent's, who takes
@@ -521,7 +536,7 @@ static bool is_unsettled(struct tree *tree, struct member *member, int signal)
 	member->settled = process_masks(&process, &masks) || member->was_stopped ||
 			  !(masks.caught >> (signal - 1) & 1) ||
 			  ((!process.forked || member->waited_for) &&
-			   !process_is_in_fork(&process));
+			   !is_of_vfork(tree, &process) && !process_is_in_fork(&process));
 	process_close(&process);
 	return !member->settled;
 }
