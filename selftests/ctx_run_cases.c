@@ -28,28 +28,29 @@ static void stop(int signal)
 	stopped = signal;
 }
 
+/* The child of vfork is in the parent's memory until it execs, with the parent's handlers. */
+static pid_t start_job(void)
+{
+	static char *sleep[] = { "sleep", "1000", NULL };
+	pid_t pid = vfork();
+
+	if (pid)
+		return pid;
+	execvp("sleep", sleep);
+	_exit(1);
+}
+
 /* Starts jobs until SIGTERM, then starts no more and waits for those that run. */
 static void start_jobs(void)
 {
-	char *sleep[] = { "sleep", "1000", NULL };
 	struct sigaction action = { .sa_handler = stop };
-	int n = 0, left;
-	pid_t pid;
+	int n = 0;
 
 	sigaction(SIGTERM, &action, NULL);
-	while (!stopped && n < 300) {
-		pid = vfork();
-		if (!pid) {
-			execvp("sleep", sleep);
-			_exit(1);
-		}
-		n += pid > 0;
-	}
-	for (left = n; left; )
-		if (wait(NULL) > 0)
-			left--;
-		else if (errno == ECHILD)
-			break;
+	while (!stopped && n < 300)
+		n += start_job() > 0;
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
 }
 
 /* Each starts the next, and all but the last wait for theirs. */
