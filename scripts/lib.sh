@@ -53,9 +53,9 @@ debian_archives() {
 
 # use_suite SUITE [fresh]: the apt commands that follow see that suite alone, through a
 # configuration and state of their own in the cache. Its lists are fetched once a day, and
-# now where "fresh" is said.
+# now where "fresh" is said. It has sources in place of packages where apt_type is deb-src.
 use_suite() {
-	local dir=$cache/apt/$1
+	local dir=$cache/apt/$1${apt_type+-$apt_type}
 
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial"
 	# The empty status file: what this machine has installed is no candidate here.
@@ -107,7 +107,7 @@ suite_sources() {
 		Debian-Security,*) suite=$suite-security ;;
 		*) continue ;;
 		esac
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"
+		echo "${apt_type:-deb} [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"
 	done <<<"$archives"
 }
 

@@ -88,7 +88,7 @@ _ctx() {
 		mapfile -t COMPREPLY < <(compgen -W "$(grep -oE -- '^ .*--[a-z-]+' <<<"$help" | grep -oE -- '--[a-z-]+')" -- "$word")
 	else
 		case $command in
-		run) mapfile -t COMPREPLY < <(compgen -c -- "$word" | sort -u) ;;
+		run | timeout) mapfile -t COMPREPLY < <(compgen -c -- "$word" | sort -u) ;;
 		help) mapfile -t COMPREPLY < <(compgen -W "$(_ctx_commands)" -- "$word") ;;
 		cancel | deadline | info | log | ls | tree | value | wait)
 			mapfile -t COMPREPLY < <(compgen -W "$(_ctx_contexts)" -- "$word")

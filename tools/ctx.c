@@ -18,6 +18,7 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{ "run",	cmd_run,	125,		"run a command under a context" },
+	{ "timeout",	cmd_timeout,	125,		"run a command with a time limit, as timeout does" },
 	{ "tree",	cmd_tree,	STATUS_ERROR,	"draw the contexts" },
 	{ "ls",		cmd_ls,		STATUS_ERROR,	"list the contexts" },
 	{ "cancel",	cmd_cancel,	STATUS_ERROR,	"cancel a context" },
@@ -120,7 +121,7 @@ static void help(void)
 	     "'ctx help COMMAND' tells more of each.");
 }
 
-static int run_command(int argc, char **argv)
+static int call_command(int argc, char **argv)
 {
 	const struct command *none = command;
 
@@ -145,7 +146,7 @@ static int cmd_help(int argc, char **argv)
 		help();
 		return STATUS_YES;
 	}
-	return run_command(2, (char *[]){ argv[1], option, NULL });
+	return call_command(2, (char *[]){ argv[1], option, NULL });
 }
 
 static int run(int argc, char **argv)
@@ -172,12 +173,28 @@ static int run(int argc, char **argv)
 	}
 	if (optind == argc)
 		return bad_usage("which command?");
-	return run_command(argc - optind, argv + optind);
+	return call_command(argc - optind, argv + optind);
+}
+
+/* Through a link of that name it is that command. */
+static bool is_timeout(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return path && !strcmp(slash ? slash + 1 : path, "timeout");
 }
 
 int main(int argc, char **argv)
 {
-	int status = run(argc, argv);
+	char timeout[] = "timeout";
+	int status;
+
+	if (is_timeout(argv[0])) {
+		argv[0] = timeout;
+		status = call_command(argc, argv);
+	} else {
+		status = run(argc, argv);
+	}
 
 	/* What could not be written must not look like success. */
 	if (fflush(stdout) || ferror(stdout)) {

@@ -34,6 +34,7 @@ int cmd_log(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_timeout(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
 int cmd_value(int argc, char **argv);
 int cmd_wait(int argc, char **argv);

@@ -68,8 +68,7 @@ static void help(void)
 	     "ctx run, that ends ctx run: a shell shows 128 and its number.");
 }
 
-/* The number of "TERM", "sigterm", "15", "RTMIN+1"; 0 for what is no signal. */
-static int parse_signal(const char *text)
+int parse_signal(const char *text)
 {
 	const char *name = strncasecmp(text, "SIG", 3) ? text : text + 3;
 	const char *abbreviation;

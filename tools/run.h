@@ -31,6 +31,13 @@
 /* In nanoseconds of CLOCK_MONOTONIC. */
 #define NEVER			INT64_MAX
 
+/* How the command of ctx timeout ended. */
+struct run_end {
+	bool known;
+	bool timed_out;
+	int status;		/* as of waitpid */
+};
+
 /* What the user asks for. */
 struct run_options {
 	char **command;
@@ -40,13 +47,29 @@ struct run_options {
 	int64_t kill_after;	/* NEVER for no SIGKILL */
 	bool detach;
 	bool preserve_status;	/* the command's after a timeout, too */
+	bool foreground;	/* ctx timeout in the group of its caller */
 	bool pid_namespace;
 	bool verbose;
+	struct run_end *timeout_end; /* for ctx timeout, which does all else by its rules */
 	const char *under;	/* which context; NULL for the ambient one */
 	const char *name;	/* NULL for the command's */
 	uint32_t nr_values;
 	struct ctx_value values[CTX_VALUES_MAX];
 };
+
+/* run.c: the number of "TERM", "sigterm", "15", "RTMIN+1"; 0 for what is no signal. */
+int parse_signal(const char *text);
+
+/* timeout.c */
+
+#define SIGNAL_NAME_LEN	16
+
+/* The name that GNU timeout has for it, in @name or a constant. */
+const char *timeout_signal_name(int signal, char name[static SIGNAL_NAME_LEN]);
+
+/* What GNU timeout says with --verbose, and where there is no command. */
+void timeout_say_signal(int signal, const char *command);
+void timeout_say_not_run(const char *command, int err);
 
 /*
  * run_supervisor.c: runs the command, and waits for its end and that of all that
@@ -80,6 +103,7 @@ struct run {
 	int ctx;		/* writable */
 	int watch;
 	uint64_t id;
+	int *signal;		/* shared: to end the tree with; changes for ctx timeout */
 	int report;		/* where the reaper writes a struct report */
 	int orders;		/* where it reads a struct order */
 	sigset_t mask;		/* what the command gets back */
@@ -112,9 +136,9 @@ int take_signals(struct run *run);
 
 /*
  * Returns a signal that is to end the run; 0 where there is none left. Others go to
- * @orders.
+ * @orders; but to ctx timeout all are to end it.
  */
-int next_signal(int signals, int orders);
+int next_signal(const struct run *run, int signals, int orders);
 
 /* As the command did, but without a core. Returns the exit status where that fails. */
 int end_by_signal(int signal);
@@ -166,7 +190,8 @@ void tree_reaped(struct tree *tree, pid_t pid);
 
 /*
  * Sends @signal, and CONT, to every descendant that there is at the first call, and
- * to none that starts later: that is their way to end. The next calls but count.
+ * to none that starts later: that is their way to end. The next calls but count, and
+ * so does 0.
  * SIGKILL goes to every descendant at every call.
  *
  * Returns how many descendants there are, or -1 where not all were found, for want

@@ -48,6 +48,11 @@ static void give_back_signals(const struct run *run)
 	sigset_t mask = run->mask;
 
 	sigaction(SIGCHLD, &run->child_action, NULL);
+	if (run->options->timeout_end) {
+		/* That has seen to it already. */
+		sigprocmask(SIG_SETMASK, &mask, NULL);
+		return;
+	}
 	if (run->options->signal != SIGKILL && run->options->signal != SIGSTOP)
 		sigaction(run->options->signal, &action, NULL);
 	sigdelset(&mask, run->options->signal);
@@ -73,12 +78,15 @@ _Noreturn void become_command(const struct run *run, pid_t reaper, bool *never_r
 	}
 	give_back_signals(run);
 	/* Who is cancelled from here on is sent a signal. */
-	if (ctxfd_err(run->watch)) {
+	if (ctxfd_err(run->watch) && !run->options->timeout_end) {
 		*never_ran = true;
 		_exit(STATUS_FAILED);
 	}
 	execvp(command[0], command);
 	err = errno;
-	complain("cannot run '%s': %s", command[0], strerror(err));
+	if (run->options->timeout_end)
+		timeout_say_not_run(command[0], err);
+	else
+		complain("cannot run '%s': %s", command[0], strerror(err));
 	_exit(err == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXEC);
 }

@@ -56,6 +56,7 @@ struct reaper {
 	int64_t next;		/* when there is something to do */
 	int64_t pause;
 	struct talk talk;
+	int said;		/* the last signal that ctx timeout told of */
 	struct tree *tree;
 };
 
@@ -90,7 +91,7 @@ static void report_failure(const struct reaper *reaper)
 /* The command did not run, as the context was cancelled before. */
 static void report_cancelled(const struct reaper *reaper)
 {
-	report_end(reaper, reaper->run->options->signal);
+	report_end(reaper, *reaper->run->signal);
 }
 
 static void close_one(int fd)
@@ -164,7 +165,8 @@ static void read_signals(struct reaper *reaper, bool before_command)
 	struct signalfd_siginfo info;
 
 	while (read(reaper->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
+		/* What comes to ctx timeout, the command gets; the supervisor tells. */
+		if (info.ssi_signo == SIGCHLD || reaper->run->options->timeout_end)
 			continue;
 		if (info.ssi_code != SI_KERNEL)
 			reaper->asked = true;
@@ -186,7 +188,7 @@ static bool start(struct reaper *reaper)
 		return false;
 	}
 	read_signals(reaper, true);
-	if (ctxfd_err(run->watch)) {
+	if (ctxfd_err(run->watch) && !run->options->timeout_end) {
 		report_cancelled(reaper);
 		return false;
 	}
@@ -266,7 +268,7 @@ static void begin_to_stop(struct reaper *reaper)
 	const struct run_options *options = reaper->run->options;
 	int64_t begin = now();
 
-	reaper->stage = options->signal == SIGKILL ? KILLING : STOPPING;
+	reaper->stage = *reaper->run->signal == SIGKILL ? KILLING : STOPPING;
 	reaper->sent_at = begin;
 	reaper->pause = PAUSE_MIN;
 	reaper->kill_at = options->kill_after > NEVER - begin ? NEVER :
@@ -287,14 +289,39 @@ static void pause_from(struct reaper *reaper, int64_t begin)
 	reaper->pause *= 2;
 }
 
+/* Before it is sent, and once for each signal. */
+static void say_as_timeout(struct reaper *reaper, int signal)
+{
+	const struct run_options *options = reaper->run->options;
+
+	if (!options->timeout_end || !options->verbose || !reaper->command ||
+	    reaper->said == signal)
+		return;
+	reaper->said = signal;
+	timeout_say_signal(signal, options->command[0]);
+}
+
+static void say_sent(struct reaper *reaper, int signal, int n)
+{
+	if (!reaper->run->options->timeout_end)
+		talk_sent(&reaper->talk, reaper->tree, signal, n);
+}
+
+static void say_waiting(struct reaper *reaper, int64_t ns)
+{
+	if (!reaper->run->options->timeout_end)
+		talk_waiting(&reaper->talk, reaper->tree, ns);
+}
+
 static void send_signal(struct reaper *reaper)
 {
-	const struct run *run = reaper->run;
+	int signal = *reaper->run->signal, n;
 	int64_t begin = now();
-	int n = tree_signal(reaper->tree, run->options->signal);
 
+	say_as_timeout(reaper, signal);
+	n = tree_signal(reaper->tree, signal);
 	reaper->sent_at = now();
-	talk_sent(&reaper->talk, reaper->tree, run->options->signal, n);
+	say_sent(reaper, signal, n);
 	if (n >= 0) {
 		reaper->stage = WAITING;
 		reaper->pause = PAUSE_MIN;
@@ -309,7 +336,7 @@ static bool may_kill(const struct reaper *reaper)
 
 	return time >= reaper->kill_at &&
 	       (time >= reaper->sent_at + TAKE_MAX ||
-		tree_has_taken(reaper->tree, reaper->run->options->signal));
+		tree_has_taken(reaper->tree, *reaper->run->signal));
 }
 
 static void wait_on(struct reaper *reaper)
@@ -323,8 +350,8 @@ static void wait_on(struct reaper *reaper)
 		reaper->next = begin;
 		return;
 	}
-	tree_signal_orphans(reaper->tree, reaper->run->options->signal);
-	talk_waiting(&reaper->talk, reaper->tree, begin - reaper->sent_at);
+	tree_signal_orphans(reaper->tree, *reaper->run->signal);
+	say_waiting(reaper, begin - reaper->sent_at);
 	pause_from(reaper, begin);
 	if (reaper->next > reaper->kill_at)
 		reaper->next = begin < reaper->kill_at ? reaper->kill_at : begin + MSEC;
@@ -335,10 +362,11 @@ static void kill_tree(struct reaper *reaper)
 	int64_t begin = now();
 	int n;
 
+	say_as_timeout(reaper, SIGKILL);
 	cgroup_kill(&reaper->run->cgroup);
 	n = tree_signal(reaper->tree, SIGKILL);
-	talk_sent(&reaper->talk, reaper->tree, SIGKILL, n);
-	talk_waiting(&reaper->talk, reaper->tree, begin - reaper->sent_at);
+	say_sent(reaper, SIGKILL, n);
+	say_waiting(reaper, begin - reaper->sent_at);
 	pause_from(reaper, begin);
 }
 
@@ -380,7 +408,7 @@ static void wait_for_event(struct reaper *reaper)
 
 _Noreturn void reaper(struct run *run)
 {
-	struct reaper reaper = { .run = run, .talk = { .run = run } };
+	struct reaper reaper = { .run = run, .talk = { .run = run }, .said = -1 };
 
 	if (start(&reaper)) {
 		for (;;) {

@@ -21,6 +21,25 @@ static const int own[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT };
 
 #define array_size(array)	(sizeof(array) / sizeof(*(array)))
 
+/* Those of GNU timeout. The terminal is not to stop it, which has it in the background. */
+static void set_of_timeout(sigset_t *set, int signal)
+{
+	static const int signals[] = { SIGCHLD, SIGALRM, SIGTTIN, SIGTTOU };
+
+	sigemptyset(set);
+	for (size_t i = 0; i < array_size(signals); i++)
+		sigaddset(set, signals[i]);
+	for (size_t i = 0; i < array_size(ends); i++)
+		sigaddset(set, ends[i]);
+	if (signal)
+		sigaddset(set, signal);
+}
+
+static bool ends_timeout(int signal)
+{
+	return signal != SIGCHLD && signal != SIGTTIN && signal != SIGTTOU;
+}
+
 static bool ends_run(int signal)
 {
 	for (size_t i = 0; i < array_size(ends); i++)
@@ -37,6 +56,8 @@ int take_signals(struct run *run)
 	sigfillset(&set);
 	for (size_t i = 0; i < array_size(own); i++)
 		sigdelset(&set, own[i]);
+	if (run->options->timeout_end)
+		set_of_timeout(&set, run->options->signal);
 	sigprocmask(SIG_BLOCK, &set, &run->mask);
 	for (size_t i = 0; i < array_size(ends); i++)
 		/* Not what nohup, or a shell in the background, has it ignore. */
@@ -85,11 +106,16 @@ static void pass_on(int orders, const struct signalfd_siginfo *info)
 	(void)!write(orders, &order, sizeof(order));
 }
 
-int next_signal(int signals, int orders)
+int next_signal(const struct run *run, int signals, int orders)
 {
 	struct signalfd_siginfo info;
 
 	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+		if (run->options->timeout_end) {
+			if (ends_timeout((int)info.ssi_signo))
+				return (int)info.ssi_signo;
+			continue;
+		}
 		if (ends_run((int)info.ssi_signo) && !is_terminals(&info))
 			return (int)info.ssi_signo;
 		if (!is_about_self(&info))

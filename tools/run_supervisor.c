@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,9 +43,10 @@ static struct end end_of(const struct run_options *options, int status, int err)
 	};
 }
 
-static int end_as(struct end end)
+/* ctx timeout ends by its own rules. */
+static int end_as(const struct run_options *options, struct end end)
 {
-	return end.signal ? end_by_signal(end.signal) : end.status;
+	return end.signal && !options->timeout_end ? end_by_signal(end.signal) : end.status;
 }
 
 static int fail(const char *what)
@@ -170,7 +172,7 @@ static void cancel_for(struct supervisor *supervisor, int signal)
 {
 	char name[16];
 
-	snprintf(name, sizeof(name), "SIG%s", sigabbrev_np(signal));
+	snprintf(name, sizeof(name), "SIG%s", sigabbrev_np(signal) ?: "RT");
 	/* What is cancelled already has ended for another reason. */
 	if (!ctxfd_cancel_cause(supervisor->run->ctx, EINTR, name))
 		supervisor->signal = signal;
@@ -178,10 +180,17 @@ static void cancel_for(struct supervisor *supervisor, int signal)
 
 static void read_signals(struct supervisor *supervisor)
 {
+	struct run_end *end = supervisor->run->options->timeout_end;
 	int signal;
 
-	while ((signal = next_signal(supervisor->signals, supervisor->orders)))
+	while ((signal = next_signal(supervisor->run, supervisor->signals, supervisor->orders))) {
+		if (end && signal == SIGALRM)
+			end->timed_out = true;
+		else if (end && !ctxfd_err(supervisor->run->ctx))
+			/* The command gets what came. */
+			*supervisor->run->signal = signal;
 		cancel_for(supervisor, signal);
+	}
 }
 
 static void read_reports(struct supervisor *supervisor)
@@ -196,6 +205,11 @@ static void read_reports(struct supervisor *supervisor)
 		}
 		supervisor->ended = true;
 		supervisor->end = end_of(options, report.status, report.err);
+		if (options->timeout_end) {
+			options->timeout_end->known = true;
+			options->timeout_end->status = report.status;
+			options->timeout_end->timed_out |= report.err == ETIMEDOUT;
+		}
 		if (!options->detach)
 			ctxfd_cancel_cause(supervisor->run->ctx, 0, "the command has ended");
 	}
@@ -262,15 +276,15 @@ static int supervise(struct supervisor *supervisor)
 		reap(supervisor);
 		read_reports(supervisor);
 		if (supervisor->ended && run->options->detach && !supervisor->signal)
-			return end_as(supervisor->end);
+			return end_as(run->options, supervisor->end);
 	} while (!supervisor->reaped);
 	if (supervisor->killed)
 		kill_all(supervisor);
-	if (supervisor->signal)
+	if (supervisor->signal && !run->options->timeout_end)
 		return end_by_signal(supervisor->signal);
 	if (!supervisor->ended)
 		return STATUS_SIGNAL + SIGKILL;
-	return end_as(supervisor->end);
+	return end_as(run->options, supervisor->end);
 }
 
 /* Whatever is opened later does not take the place of one that is closed. */
@@ -300,6 +314,11 @@ static int prepare(struct supervisor *supervisor)
 		return fail("cannot begin");
 	if (!tree_can_signal(supervisor->tree))
 		return fail("no system call that sends signals may be used");
+	run->signal = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			   -1, 0);
+	if (run->signal == MAP_FAILED)
+		return fail("cannot begin");
+	*run->signal = run->options->signal;
 	supervisor->signals = take_signals(run);
 	/* Without waiting: one event may stand for another. */
 	if (supervisor->signals < 0 || pipe2(reports, O_CLOEXEC | O_NONBLOCK) ||
@@ -345,8 +364,9 @@ int run_command(const struct run_options *options)
 	fill_standard_descriptors();
 	if (create(&run))
 		return STATUS_FAILED;
-	if (ctxfd_err(run.ctx))
-		return end_as(end_of(options, options->signal, ctxfd_err(run.ctx)));
+	/* Time that has passed already is no reason for ctx timeout not to begin. */
+	if (ctxfd_err(run.ctx) && (!options->timeout_end || ctxfd_err(run.ctx) == ECANCELED))
+		return end_as(options, end_of(options, options->signal, ctxfd_err(run.ctx)));
 	if (prepare(&supervisor))
 		return STATUS_FAILED;
 	cgroup_make(&run.cgroup, run.id);

@@ -664,7 +664,7 @@ int tree_signal(struct tree *tree, int signal)
 	tree->most = 0;
 	if (signal == SIGKILL) {
 		ret = look_until_quiet(tree, KILL);
-	} else if (tree->told) {
+	} else if (tree->told || !signal) {
 		ret = look_at(tree, LOOK);
 	} else {
 		ret = settle(tree, STOP, signal);
@@ -678,7 +678,7 @@ void tree_signal_orphans(struct tree *tree, int signal)
 {
 	bool found = false;
 
-	if (begin_look(tree, ADOPT))
+	if (!signal || begin_look(tree, ADOPT))
 		return;
 	for (size_t i = 0; i < tree->nr_order; i++)
 		found |= is_to_be_told(&tree->members[tree->order[i]]);
@@ -690,7 +690,7 @@ void tree_signal_orphans(struct tree *tree, int signal)
 
 bool tree_has_taken(const struct tree *tree, int signal)
 {
-	uint64_t bit = 1ULL << (signal - 1);
+	uint64_t bit = signal ? 1ULL << (signal - 1) : 0;
 	struct signal_masks masks;
 	struct procdir process;
 	bool taken = true;
