@@ -18,7 +18,7 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{ "run",	cmd_run,	125,		"run a command under a context" },
-	{ "timeout",	cmd_timeout,	125,		"run a command with a time limit, as timeout does" },
+	{ "timeout",	cmd_timeout,	125,		"run a command with a time limit" },
 	{ "tree",	cmd_tree,	STATUS_ERROR,	"draw the contexts" },
 	{ "ls",		cmd_ls,		STATUS_ERROR,	"list the contexts" },
 	{ "cancel",	cmd_cancel,	STATUS_ERROR,	"cancel a context" },
@@ -138,7 +138,7 @@ static int call_command(int argc, char **argv)
 /* As with --help. */
 static int cmd_help(int argc, char **argv)
 {
-	static char option[] = "--help";
+	char option[] = "--help";
 
 	if (argc > 2)
 		return bad_usage("one command at a time");

@@ -58,8 +58,10 @@ static int64_t namespace_offset(void)
 
 	if (!file)
 		return 0;
-	if (fscanf(file, "monotonic %lld %lld", &s, &ns) != 2)
-		s = ns = 0;
+	if (fscanf(file, "monotonic %lld %lld", &s, &ns) != 2) {
+		s = 0;
+		ns = 0;
+	}
 	fclose(file);
 	return s * (int64_t)NSEC_PER_SEC + ns;
 }

@@ -75,6 +75,14 @@ static void report(const struct reaper *reaper, const struct report *report)
 		;
 }
 
+/* A signal of the terminal did not reach the command. */
+static void report_refused(const struct reaper *reaper, int signal)
+{
+	struct report refused = { .refused = true, .signal = signal };
+
+	report(reaper, &refused);
+}
+
 static void report_end(const struct reaper *reaper, int status)
 {
 	/* It may have heard of the cancellation before this process. */
@@ -171,8 +179,7 @@ static void read_signals(struct reaper *reaper, bool before_command)
 		if (info.ssi_code != SI_KERNEL)
 			reaper->asked = true;
 		else if (before_command)
-			report(reaper, &(struct report){ .refused = true,
-							 .signal = (int)info.ssi_signo });
+			report_refused(reaper, (int)info.ssi_signo);
 	}
 }
 
@@ -234,8 +241,7 @@ static void obey(const struct reaper *reaper, const struct order *order)
 	/* Nobody but this process reaps the command: the number is its own. */
 	if (order->terminal) {
 		if (!reaper->command || getpgid(reaper->command) != reaper->group)
-			report(reaper, &(struct report){ .refused = true,
-							 .signal = order->signal });
+			report_refused(reaper, order->signal);
 		return;
 	}
 	/* What is being ended is sent one signal. */

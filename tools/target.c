@@ -125,8 +125,8 @@ static void complain_not_taken(const struct target *target)
 			 target->text, target->pid);
 		break;
 	case EBADF:
-		complain("%s: process %d has no descriptor %d; 'ctx tree --holders' shows who holds what",
-			 target->text, target->pid, target->fd);
+		complain("%s: process %d has no descriptor %d; 'ctx tree --holders' shows who "
+			 "holds what", target->text, target->pid, target->fd);
 		break;
 	default:
 		complain("%s: cannot take the descriptor: %s", target->text, strerror(errno));
@@ -365,10 +365,14 @@ static int open_lost(const char *text, int background)
 	const char *end = id ? parse_number(id, UINT64_MAX, &number) : NULL;
 	int fd = end && !*end && number ? ctxfd_open(number, 0) : -1;
 
-	complain("CTX_FD=%s: a program in between has closed this descriptor, or used it: %s%s", text,
-		 fd < 0 ? "going on without a context; have it pass the descriptor on, or unset CTX_FD" :
-			  "going on with the context of CTX_ID=", fd < 0 ? "" : id);
-	return fd < 0 ? background : fd;
+	if (fd >= 0) {
+		complain("CTX_FD=%s: a program in between has closed this descriptor, or used it: "
+			 "going on with the context of CTX_ID=%s", text, id);
+		return fd;
+	}
+	complain("CTX_FD=%s: a program in between has closed this descriptor, or used it: going on "
+		 "without a context; have it pass the descriptor on, or unset CTX_FD", text);
+	return background;
 }
 
 int ambient_open(void)

@@ -163,12 +163,16 @@ void timeout_say_not_run(const char *command, int err)
 	say("failed to run command ", command, after);
 }
 
+static const struct {
+	char name;
+	long double seconds;
+} units[] = {
+	{ '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+};
+
 /* 0, and what is too long, are no limit. Returns false for what is no duration. */
 static bool parse_duration(const char *text, int64_t *ns)
 {
-	static const struct { char name; long double seconds; } units[] = {
-		{ '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
-	};
 	size_t nr = sizeof(units) / sizeof(*units), i;
 	long double value;
 	bool underflow;

@@ -84,7 +84,7 @@ static char *instances_folder(void)
 	char *folder;
 
 	if (!root && !geteuid())
-		die("there is no tracefs: 'mount -t tracefs tracefs /sys/kernel/tracing'");
+		die("there is no tracefs: 'mount -t tracefs none /sys/kernel/tracing'");
 	if (!root)
 		die("there is no tracefs that you may use; try as root");
 	folder = tracefs_get_tracing_file("instances");
