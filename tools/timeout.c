@@ -164,17 +164,17 @@ void timeout_say_not_run(const char *command, int err)
 }
 
 static const struct {
-	char name;
 	long double seconds;
+	char name;
 } units[] = {
-	{ '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+	{ 1, '\0' }, { 1, 's' }, { 60, 'm' }, { 3600, 'h' }, { 86400, 'd' },
 };
 
 /* 0, and what is too long, are no limit. Returns false for what is no duration. */
 static bool parse_duration(const char *text, int64_t *ns)
 {
-	size_t nr = sizeof(units) / sizeof(*units), i;
 	long double value;
+	size_t nr = sizeof(units) / sizeof(*units), i;
 	bool underflow;
 	char *end;
 
