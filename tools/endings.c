@@ -40,7 +40,7 @@ void endings_die(int sig)
 {
 	sigset_t set;
 
-	signal(sig, SIG_DFL);
+	(void)signal(sig, SIG_DFL);
 	raise(sig);
 	sigemptyset(&set);
 	sigaddset(&set, sig);

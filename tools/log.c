@@ -58,11 +58,12 @@ static int64_t namespace_offset(void)
 
 	if (!file)
 		return 0;
+	/* NOLINTNEXTLINE(cert-err34-c): written by the kernel */
 	if (fscanf(file, "monotonic %lld %lld", &s, &ns) != 2) {
 		s = 0;
 		ns = 0;
 	}
-	fclose(file);
+	(void)fclose(file);
 	return s * (int64_t)NSEC_PER_SEC + ns;
 }
 
@@ -98,7 +99,7 @@ static void put_time(const struct log *log, const struct trace_event *event)
 	char text[16] = "";
 
 	if (localtime_r(&seconds, &tm))
-		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+		(void)strftime(text, sizeof(text), "%H:%M:%S", &tm);
 	printf("%s.%06u  ", text, (unsigned int)(wall % (int64_t)NSEC_PER_SEC / 1000));
 }
 

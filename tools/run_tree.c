@@ -116,6 +116,7 @@ static int grow(void *array, size_t n, size_t *room, size_t size)
 		return -1;
 	memcpy(array, &new, sizeof(new));
 	*room = more;
+	/* cppcheck-suppress memleak ; @array has it */
 	return 0;
 }
 

@@ -220,7 +220,7 @@ static void default_signals(const struct run_options *run)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		if (signals[i])
-			signal(signals[i], SIG_DFL);
+			(void)signal(signals[i], SIG_DFL);
 }
 
 /* As the command did. Returns where that does not end this process. */
@@ -232,7 +232,7 @@ static void end_by(int signal_nr)
 	/* The core is the command's. */
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
-	signal(signal_nr, SIG_DFL);
+	(void)signal(signal_nr, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, signal_nr);
 	raise(signal_nr);

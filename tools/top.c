@@ -248,7 +248,7 @@ static bool has_screen(void)
 static void choose_locale(void)
 {
 	if (locale_is_utf8() && !setlocale(LC_CTYPE, ""))
-		setlocale(LC_CTYPE, "C.UTF-8");
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 static void help(void)

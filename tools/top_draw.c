@@ -93,6 +93,7 @@ static const char *user_name(uid_t uid)
 	struct user *user;
 	char number[16];
 	const char *name;
+	size_t size;
 
 	for (user = users; user; user = user->next)
 		if (user->uid == uid)
@@ -100,11 +101,12 @@ static const char *user_name(uid_t uid)
 	entry = getpwuid(uid);
 	snprintf(number, sizeof(number), "%u", uid);
 	name = entry && *entry->pw_name ? entry->pw_name : number;
-	user = malloc(sizeof(*user) + strlen(name) + 1);
+	size = strlen(name) + 1;
+	user = malloc(sizeof(*user) + size);
 	if (!user)
 		return "?";
 	user->uid = uid;
-	strcpy(user->name, name);
+	memcpy(user->name, name, size);
 	user->next = users;
 	users = user;
 	return user->name;
@@ -119,7 +121,7 @@ static void put_left(FILE *out, const struct snapshot *snapshot, uint64_t deadli
 	if (to && deadline)
 		put_duration(to, deadline > snapshot->time ? deadline - snapshot->time : 0, true);
 	if (to)
-		fclose(to);
+		(void)fclose(to);
 	fprintf(out, "%*s", columns, deadline ? text : "-");
 }
 

@@ -21,10 +21,11 @@ static ssize_t list_all(uint64_t **ids)
 	ssize_t n;
 
 	do {
-		more = reallocarray(list, nr + CHUNK, sizeof(*list));
+		more = realloc(list, (nr + CHUNK) * sizeof(*list));
 		if (!more)
 			break;
 		list = more;
+		memset(list + nr, 0, CHUNK * sizeof(*list));
 		n = ctxfd_list(nr ? list[nr - 1] : 0, list + nr, CHUNK);
 		if (n < 0)
 			break;
@@ -42,7 +43,7 @@ static ssize_t list_all(uint64_t **ids)
 static int look_at(uint64_t id, struct top_context *context)
 {
 	int fd = ctxfd_open(id, 0), ret;
-	struct ctx_info info;
+	struct ctx_info info = {};
 
 	if (fd < 0)
 		return errno == ENOENT || errno == EPERM ? 0 : -1;
@@ -161,6 +162,7 @@ typedef int (*order_fn)(const void *a, const void *b);
 /* The contexts in another order, to be freed. */
 static const struct top_context **in_order(const struct snapshot *snapshot, order_fn order_by)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the array holds pointers */
 	const struct top_context **contexts = calloc(snapshot->nr + 1, sizeof(*contexts));
 	size_t i;
 
@@ -168,6 +170,7 @@ static const struct top_context **in_order(const struct snapshot *snapshot, orde
 		return NULL;
 	for (i = 0; i < snapshot->nr; i++)
 		contexts[i] = &snapshot->contexts[i];
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the array holds pointers */
 	qsort(contexts, snapshot->nr, sizeof(*contexts), order_by);
 	return contexts;
 }

@@ -11,7 +11,7 @@
 
 static int print_value(int fd, const char *key, bool raw)
 {
-	char data[CTX_VALUE_MAX];
+	char data[CTX_VALUE_MAX] = "";
 	ssize_t size = ctxfd_value(fd, key, data, sizeof(data));
 
 	if (size < 0 && errno == ENODATA) {

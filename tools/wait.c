@@ -215,7 +215,7 @@ int cmd_wait(int argc, char **argv)
 	struct target *targets;
 	struct timespec timeout;
 	const char *wrong;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, ":t:aqh", options, NULL)) != -1) {
 		switch (c) {
@@ -241,7 +241,10 @@ int cmd_wait(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	targets = need(calloc((size_t)argc + 1, sizeof(*targets)));
-	if (!targets_parse(targets, argv, argc) || !open_all(&wait, targets, argc))
-		return STATUS_ERROR;
-	return wait_for_all(&wait);
+	status = STATUS_ERROR;
+	if (targets_parse(targets, argv, argc) && open_all(&wait, targets, argc))
+		status = wait_for_all(&wait);
+	free(targets);
+	free(wait.fds);
+	return status;
 }
