@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Whether valgrind finds a mistake in ctx tree and ctx ls, while their tests run. What the tests
-# say is not asked: valgrind knows no pidfd_getfd() and cannot do without /proc.
+# Whether valgrind finds a mistake in the command while its tests run, all but those of ctx run. What
+# the tests say is not asked: valgrind knows no pidfd_getfd() and cannot do without /proc.
 
 cd "${0%/*}" || exit 1
 if ! command -v valgrind >/dev/null; then
@@ -18,7 +18,9 @@ cat >"$dir/ctx" <<END
 exec valgrind -q --leak-check=full --log-file="$dir/logs/%p" "$PWD/ctx" "\$@"
 END
 chmod 755 "$dir/ctx"
-CTX_ROUNDS=0.05 CTX=$dir/ctx ./ctx_tree >"$dir/out"
+for test in ctx_tree ctx_names ctx_log ctx_top; do
+	CTX_ROUNDS=0.05 CTX=$dir/ctx "./$test" >>"$dir/out"
+done
 echo "TAP version 13"
 echo "1..1"
 cat "$dir"/logs/* >"$dir/log"
