@@ -159,9 +159,9 @@ static unsigned int ctx_due_keep(struct ctx **due, unsigned int nr, unsigned lon
  * When @dl has passed, as this expiry is to tell, which began at @now. Where it was moved
  * meanwhile and has passed again, another expiry has it, too; and @now is too early.
  */
-static ktime_t ctx_due_time(const struct ctx_deadline *dl, ktime_t now)
+static noinline ktime_t ctx_due_time(const struct ctx_deadline *dl, ktime_t now)
 {
-	return likely(ctx_when_mono(&dl->when) <= now) ? now : ktime_get();
+	return ctx_when_mono(&dl->when) <= now ? now : ktime_get();
 }
 
 /* Cancels those the deadlines of which have passed. Return: how many are left in @due */
@@ -186,6 +186,8 @@ static unsigned int ctx_due_mark(struct ctx **due, unsigned int nr, ktime_t now)
 			/* Model: due_look. It may have been moved since the clock let go of it. */
 			if (dl->when.at && !ctx_clock_has(dl) &&
 			    ctx_mark_locked(due[i], ETIMEDOUT, ETIMEDOUT, NULL,
+					    /* No other clock is behind this one. */
+					    likely(dl->when.at <= now) ? now :
 					    ctx_due_time(dl, now)))
 				keep |= BIT(i);
 		}
