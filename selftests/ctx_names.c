@@ -281,6 +281,28 @@ TEST_F(names, waits_for_the_rest_where_one_is_no_more)
 	tool_free(&tool);
 }
 
+TEST_F(names, takes_no_mistake_for_what_is_no_more)
+{
+	int gone = new(self->dev, own_name("short"));
+	char *id = by_id(gone), *name = own_name("nobody"), *twice = own_name("twice");
+	int a = new(self->dev, twice), b = new(self->dev, twice);
+	char *others[] = { name, twice };
+	struct tool tool;
+	unsigned int i;
+
+	close(gone);
+	for (i = 0; i < 2; i++) {
+		tool_run(&tool, "wait", id, others[i]);
+		EXPECT_EQ(2, tool.status);
+		tool_free(&tool);
+		tool_run(&tool, "wait", "--any", others[i], id);
+		EXPECT_EQ(2, tool.status);
+		tool_free(&tool);
+	}
+	check_alive(a);
+	check_alive(b);
+}
+
 TEST_F(names, is_done_with_any_where_one_is_no_more)
 {
 	int gone = new(self->dev, own_name("short")), fd = new(self->dev, own_name("long"));

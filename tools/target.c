@@ -338,6 +338,8 @@ int target_open(const struct target *target, struct forest *forest, bool writabl
 {
 	uint64_t id = target->id;
 
+	/* Not what became of an earlier one: most that goes wrong here sets none. */
+	errno = 0;
 	if (target->pid)
 		return open_by_fd(target, writable);
 	if (!id)
