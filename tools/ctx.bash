@@ -3,10 +3,10 @@
 # Completion of the ctx command in bash. What there is to complete comes from ctx itself.
 
 # The ids and the names of the contexts that the user may open, but names that a shell would not
-# take for a plain word.
+# take for a plain word, or ctx for an option or an id.
 _ctx_contexts() {
 	ctx ls --raw --noheadings --output ID,NAME 2>/dev/null |
-		awk '{ print $1 } $2 != "-" && $2 ~ /^[[:alnum:]._-]+$/ { print $2 }' | sort -u
+		awk '{ print $1 } $2 ~ /^[[:alpha:]_][[:alnum:]._-]*$/ { print $2 }' | sort -u
 }
 
 _ctx_commands() {
@@ -16,6 +16,7 @@ _ctx_commands() {
 # Where the word before this one is an option that takes an argument, its long name.
 _ctx_option_of() { # HELP PREVIOUS-WORD
 	case $2 in
+	*[![:alnum:]-]*) ;;
 	--*) grep -oE -- "^ .*$2=" <<<"$1" | grep -oE -- '--[a-z-]+' ;;
 	-?*) grep -oE -- "^ +-${2: -1}, --[a-z-]+=" <<<"$1" | grep -oE -- '--[a-z-]+' ;;
 	esac

@@ -24,8 +24,8 @@ end
 # The contexts that the user may open, by id and, where the name is a plain word, by name.
 function __ctx_contexts
     ctx ls --raw --noheadings --output ID,NAME 2>/dev/null |
-        string replace -r ' -$' '' | string trim -r | string replace -r '^([0-9]+) (.+)$' '$1\t$2\n$2\t#$1' |
-        string split '\n' | string match -r '^[\w.-]+(?:\t.*)?$' | sort -u
+        string replace -r ' -$' '' | string trim -r | string replace -r '^([0-9]+) ([A-Za-z_][\w.-]*)$' '$1\t$2\n$2\t#$1' |
+        string replace -r '^([0-9]+) (.+)$' '$1\t$2' | string match -r '^[\w.-]+(?:\t.*)?$' | sort -u
 end
 
 function __ctx_wants_context

@@ -10,7 +10,7 @@ _ctx_contexts() {
 	lines=(${(f)"$(ctx ls --raw --noheadings --output ID,NAME 2>/dev/null)"})
 	for line in $lines; do
 		contexts+=("${line%% *}:${line#* }")
-		[[ ${line#* } != [[:alnum:]._-]## || ${line#* } = - ]] || contexts+=("${line#* }:#${line%% *}")
+		[[ ${line#* } != [[:alpha:]_][[:alnum:]._-]# ]] || contexts+=("${line#* }:#${line%% *}")
 	done
 	_describe -t contexts context contexts
 }
