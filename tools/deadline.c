@@ -16,60 +16,82 @@ struct when {
 	struct timespec time;
 };
 
-/* Whole text, by one of the formats. A date without a time is its midnight. */
-static bool parse_date(const char *text, struct tm *tm)
+/* Whether @text has a digit where @shape has a 0, and what @shape has elsewhere. */
+static bool has_shape(const char *text, const char *shape)
 {
-	static const char *const formats[] = {
-		"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M",
-		"%Y-%m-%d",
+	for (; *text && *shape; text++, shape++)
+		if (*shape == '0' ? *text < '0' || *text > '9' : *text != *shape)
+			return false;
+	return !*text && !*shape;
+}
+
+/* For strptime(), which alone takes much else: blanks, signs, single digits. Or NULL. */
+static const char *date_format(const char *text)
+{
+	static const struct {
+		const char *shape, *format;
+	} dates[] = {
+		{ "0000-00-00 00:00:00",	"%Y-%m-%d %H:%M:%S" },
+		{ "0000-00-00T00:00:00",	"%Y-%m-%dT%H:%M:%S" },
+		{ "0000-00-00 00:00",		"%Y-%m-%d %H:%M" },
+		{ "0000-00-00T00:00",		"%Y-%m-%dT%H:%M" },
+		{ "0000-00-00",			"%Y-%m-%d" },
+		{ "00:00:00",			"%H:%M:%S" },
+		{ "00:00",			"%H:%M" },
 	};
-	const char *end;
 	size_t i;
 
-	for (i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		*tm = (struct tm){ .tm_isdst = -1 };
-		end = strptime(text, formats[i], tm);
-		if (end && !*end)
-			return true;
-	}
-	return false;
+	for (i = 0; i < sizeof(dates) / sizeof(*dates); i++)
+		if (has_shape(text, dates[i].shape))
+			return dates[i].format;
+	return NULL;
 }
 
-/* A time of the day: today's. */
-static bool parse_time_of_day(const char *text, struct tm *tm)
+/* What mktime() makes of a time that the calendar or the clocks leave out is another. */
+static bool is_same(const struct tm *a, const struct tm *b)
 {
-	static const char *const formats[] = { "%H:%M:%S", "%H:%M" };
-	time_t now = time(NULL);
-	const char *end;
-	size_t i;
-
-	for (i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		localtime_r(&now, tm);
-		tm->tm_sec = 0;
-		tm->tm_isdst = -1;
-		end = strptime(text, formats[i], tm);
-		if (end && !*end)
-			return true;
-	}
-	return false;
+	return a->tm_year == b->tm_year && a->tm_mon == b->tm_mon && a->tm_mday == b->tm_mday &&
+	       a->tm_hour == b->tm_hour && a->tm_min == b->tm_min && a->tm_sec == b->tm_sec;
 }
 
-/* Returns NULL, or what is wrong with @text, which is to follow it in a line. */
+/*
+ * A date without a time is its midnight, a time without a date is today's. Returns
+ * NULL, or what is wrong with @text, which is to follow it in a line.
+ */
+static const char *parse_date(const char *text, const char *format, time_t *then)
+{
+	time_t now = time(NULL);
+	struct tm tm, same;
+
+	localtime_r(&now, &tm);
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_isdst = -1;
+	if (!strptime(text, format, &tm))
+		return "is a time that never comes";
+	same = tm;
+	*then = mktime(&same);
+	if (!is_same(&tm, &same))
+		return "is a time that never comes";
+	if (*then < 0)
+		return "is before 1970";
+	/* Tomorrow's may be meant, and what is cancelled stays so. */
+	if (text[2] == ':' && *then <= now)
+		return "is over for today; give the date, or +0 for at once";
+	return NULL;
+}
+
 static const char *parse_instant(const char *text, struct when *when)
 {
-	const char *wrong;
-	struct tm tm;
+	const char *format = date_format(text);
 
 	when->clock = CLOCK_REALTIME;
-	if (*text == '@') {
-		wrong = duration_parse(text + 1, &when->time);
-		return wrong ? "is no time: @SECONDS since 1970 is meant" : NULL;
-	}
-	if (!parse_date(text, &tm) && !parse_time_of_day(text, &tm))
+	if (format)
+		return parse_date(text, format, &when->time.tv_sec);
+	if (*text != '@')
 		return "is no time: +5m, none, 18:30, 2027-01-31 18:30 or @SECONDS is meant";
-	errno = 0;
-	when->time.tv_sec = mktime(&tm);
-	return when->time.tv_sec == -1 && errno ? "is no time that there is" : NULL;
+	if (text[1 + strspn(text + 1, "0123456789.")] || duration_parse(text + 1, &when->time))
+		return "is no time: @SECONDS since 1970 is meant";
+	return NULL;
 }
 
 static const char *parse_when(const char *text, struct when *when)
