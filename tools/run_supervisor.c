@@ -56,18 +56,19 @@ static int fail(const char *what)
 }
 
 /* More than strerror() says. */
-static const char *why_not_created(void)
+static void complain_not_created(const struct run_options *options)
 {
-	switch (errno) {
-	case ELOOP:
-		return "it is nested too deep";
-	case ENOSPC:
-		return "the user has as many as max_user_contexts allows";
-	case EPERM:
-		return "the context of CTX_FD can be no parent";
-	default:
-		return strerror(errno);
-	}
+	const char *why = strerror(errno);
+
+	if (errno == ELOOP)
+		why = "it is nested too deep";
+	else if (errno == ENOSPC)
+		why = "the user has as many as max_user_contexts allows";
+	if (errno == EPERM)
+		complain("cannot create the context: the context of %s can be no parent",
+			 options->under ? options->under : "CTX_FD");
+	else
+		complain("cannot create the context: %s", why);
 }
 
 /* The command's base name, cut to what fits between two characters of UTF-8. */
@@ -140,7 +141,7 @@ static int create(struct run *run)
 		default_name(&args, options->command[0]);
 	run->ctx = ctxfd_create(parent, &args);
 	if (run->ctx < 0) {
-		complain("cannot create the context: %s", why_not_created());
+		complain_not_created(options);
 		return -1;
 	}
 	if (options->under)
