@@ -206,6 +206,71 @@ TEST_F(names, does_not_find_those_of_other_users)
 	check_alive(fd);
 }
 
+/* The context of another user with this name; the process that has it ends with @sock. */
+static pid_t theirs(const char *name, int *sock)
+{
+	int socks[2], fd;
+	char byte = 0;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks))
+		return -1;
+	pid = ctx_fork();
+	if (!pid) {
+		close(socks[0]);
+		fd = become_nobody() ? new(ctx_background(), name) : -1;
+		if (fd >= 0 && write(socks[1], &byte, 1) == 1)
+			(void)!read(socks[1], &byte, 1);
+		_exit(0);
+	}
+	close(socks[1]);
+	*sock = socks[0];
+	return read(*sock, &byte, 1) == 1 ? pid : -1;
+}
+
+/* Who takes a name that is root's own comes not between. */
+TEST_F(names, finds_only_what_one_made)
+{
+	char *name = own_name("backup");
+	struct tool tool;
+	int fd, sock;
+	pid_t pid;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	unsetenv("SUDO_UID");
+	pid = theirs(name, &sock);
+	ASSERT_LT(0, pid);
+	fd = new(self->dev, name);
+	check_tool(0, "", "", "cancel", name);
+	check_cancelled(fd, ECANCELED, ECANCELED, ctx_id(fd));
+	close(fd);
+	tool_run(&tool, "cancel", name);
+	EXPECT_EQ(2, tool.status);
+	check_has(tool.err, format("ctx cancel: %s: only contexts of other users have this name, so "
+				   "give an id: #", name));
+	check_has(tool.err, format("process %d)\n", pid));
+	tool_free(&tool);
+	close(sock);
+	waitpid(pid, NULL, 0);
+}
+
+TEST_F(names, finds_what_one_made_before_sudo)
+{
+	char *name = own_name("backup");
+	pid_t pid;
+	int sock;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	pid = theirs(name, &sock);
+	ASSERT_LT(0, pid);
+	setenv("SUDO_UID", format("%d", NOBODY), 1);
+	check_tool(0, "none\n", "", "deadline", name);
+	close(sock);
+	waitpid(pid, NULL, 0);
+}
+
 /* Who was handed another user's context has a right to it that ids know nothing of. */
 TEST_F(names, takes_what_one_holds_of_another_user)
 {
@@ -362,6 +427,16 @@ TEST_F(names, runs_under_a_context)
 	check_alive(fd);
 }
 
+TEST_F(names, runs_nothing_under_what_may_only_be_watched)
+{
+	int fd = new(self->dev, "sealed"), watch;
+
+	watch = ctx_watch(fd, CTX_CLOEXEC | CTX_WATCH_ONLY);
+	ASSERT_LE(0, watch);
+	check_tool(125, "", format("ctx run: cannot create the context: the context of %s can be no "
+				   "parent\n", by_fd(watch)), "run", "--under", by_fd(watch), "true");
+}
+
 TEST_F(names, ends_what_runs_under_a_context)
 {
 	char *name = own_name("day");
@@ -453,17 +528,58 @@ TEST_F(names, sets_a_deadline_at_a_time)
 	EXPECT_LT(NSEC_PER_SEC, left(fd));
 }
 
+/* Makes it noon, give or take an hour, so that no test is run at the end of a day. */
+static void make_it_noon(void)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	setenv("TZ", format("NOON%d", gmtime_r(&now, &tm)->tm_hour - 12), 1);
+}
+
 TEST_F(names, sets_a_deadline_at_a_time_of_the_day)
 {
 	int fd = new(self->dev, "a");
 
+	make_it_noon();
+	check_tool(0, "", "", "deadline", by_id(fd), "18:30");
+	EXPECT_GE(7 * HOUR, left(fd));
+	EXPECT_LT(5 * HOUR, left(fd));
 	check_tool(0, "", "", "deadline", by_id(fd), "23:59:59");
-	EXPECT_GE(86400 * NSEC_PER_SEC, left(fd));
-	close(fd);
-	fd = new(self->dev, "b");
-	/* That of today has begun. */
-	check_tool(0, "", "", "deadline", by_id(fd), "00:00");
-	EXPECT_LT(0, ctx_poll(fd, CTX_WAIT_MS));
+	EXPECT_GE(12 * HOUR, left(fd));
+	EXPECT_LT(10 * HOUR, left(fd));
+}
+
+TEST_F(names, takes_no_time_of_the_day_that_is_over)
+{
+	int fd = new(self->dev, "a");
+
+	make_it_noon();
+	check_tool(2, "", "ctx deadline: '10:30' is over for today; give the date, or +0 for at "
+		   "once; try 'ctx deadline --help'\n", "deadline", by_id(fd), "10:30");
+	EXPECT_EQ(0, deadline_of(fd));
+}
+
+TEST_F(names, takes_no_time_that_never_comes)
+{
+	static char *const never[] = {
+		"2027-02-30", "2027-13-01", "2027-02-29 12:00", "2027-00-10", "23:59:60", "24:00",
+		/* The clocks skip it. */
+		"2027-03-28 02:30",
+	};
+	int fd = new(self->dev, "a");
+	char *says;
+	unsigned int i;
+
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	for (i = 0; i < sizeof(never) / sizeof(*never); i++) {
+		says = format("ctx deadline: '%s' is a time that never comes; try 'ctx deadline "
+			      "--help'\n", never[i]);
+		check_tool(2, "", says, "deadline", by_id(fd), never[i]);
+	}
+	EXPECT_EQ(0, deadline_of(fd));
+	check_tool(0, "", "", "deadline", by_id(fd), "2028-02-29 02:30");
+	EXPECT_NE(0, deadline_of(fd));
 }
 
 TEST_F(names, shows_the_deadline)
@@ -488,7 +604,8 @@ TEST_F(names, refuses_other_deadlines)
 {
 	static char *const times[] = {
 		"", "5m", "+", "25:00", "now", "2027-13-01", "2027-01-31 18:30 x", "@", "@x", "18",
-		"+-5", "+5x",
+		"+-5", "+5x", "@1h", "@1 2", "2027-1-31", "2027-01-3118:30", " 18:30",
+		"1969-12-31",
 	};
 	int fd = new(self->dev, "a");
 	struct tool tool;

@@ -11,28 +11,36 @@ FIXTURE(scope) {
 	pid_t maker;	/* a process of nobody, no ancestor of the command */
 	char *id;	/* of its context */
 	char *by_fd;
+	char *by_watch;	/* the descriptor that is read-only */
 	char *name;
 	int sock;	/* closing it ends the maker */
 };
 
-/* Makes a context, tells its id and descriptor, and stays until the socket ends. */
+struct made {
+	__u64 id;
+	int fd;
+	int watch;
+};
+
+/* Makes a context, tells what it is, and stays until the socket ends. */
 static void make(int sock, const char *name)
 {
-	__u64 id_and_fd[2];
-	int fd = -1;
+	struct made made = { .fd = -1 };
 
 	if (become_nobody())
-		fd = new(ctx_background(), name);
-	id_and_fd[0] = fd < 0 ? 0 : ctx_id(fd);
-	id_and_fd[1] = fd;
-	if (write(sock, id_and_fd, sizeof(id_and_fd)) == sizeof(id_and_fd))
-		read(sock, &fd, 1);
+		made.fd = new(ctx_background(), name);
+	if (made.fd >= 0) {
+		made.id = ctx_id(made.fd);
+		made.watch = ctx_watch(made.fd, CTX_CLOEXEC);
+	}
+	if (write(sock, &made, sizeof(made)) == sizeof(made))
+		read(sock, &made, 1);
 	_exit(0);
 }
 
 FIXTURE_SETUP(scope)
 {
-	__u64 id_and_fd[2] = {};
+	struct made made = {};
 	int socks[2];
 
 	unsetenv("CTX_FD");
@@ -49,10 +57,11 @@ FIXTURE_SETUP(scope)
 		make(socks[1], self->name);
 	}
 	close(socks[1]);
-	ASSERT_EQ(sizeof(id_and_fd), read(self->sock, id_and_fd, sizeof(id_and_fd)));
-	ASSERT_LT(0, id_and_fd[0]);
-	self->id = format("%llu", id_and_fd[0]);
-	self->by_fd = format("%d:%llu", self->maker, id_and_fd[1]);
+	ASSERT_EQ(sizeof(made), read(self->sock, &made, sizeof(made)));
+	ASSERT_LT(0, made.id);
+	self->id = format("%llu", made.id);
+	self->by_fd = format("%d:%d", self->maker, made.fd);
+	self->by_watch = format("%d:%d", self->maker, made.watch);
 }
 
 FIXTURE_TEARDOWN(scope)
@@ -88,6 +97,23 @@ TEST_F(scope, cancels_ones_own)
 			   self->id);
 		check_tool(1, "", format("ctx cancel: %s: was cancelled before\n", self->by_fd), "cancel",
 			   self->by_fd);
+	}
+	check_child(user);
+}
+
+/* As where it could be taken. */
+TEST_F(scope, cancels_nothing_through_what_may_only_watch)
+{
+	pid_t user;
+
+	in_child(user) {
+		ASSERT_TRUE(become_nobody());
+		check_tool(2, "", format("ctx cancel: %s: held read-only there; give the id\n",
+					 self->by_watch), "cancel", self->by_watch);
+		check_tool(1, "", "", "wait", "-t0", self->by_watch);
+		check_tool(2, "", format("ctx cancel: %d:0: that is no context; 'ctx tree --holders' "
+					 "shows who holds what\n", self->maker), "cancel",
+			   format("%d:0", self->maker));
 	}
 	check_child(user);
 }

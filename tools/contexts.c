@@ -52,48 +52,35 @@ static int batch_open(struct batch *batch, uint64_t id)
 	return fd;
 }
 
-/* A new one at the end, of which nothing is known yet. */
-static struct listed *add(struct contexts *contexts)
-{
-	if (contexts->nr == contexts->room) {
-		contexts->room = contexts->room ? 2 * contexts->room : 64;
-		contexts->list = need(reallocarray(contexts->list, contexts->room,
-						   sizeof(*contexts->list)));
-	}
-	return &contexts->list[contexts->nr++];
-}
-
-/* Adds the context, unless it is gone. */
-static void ask(struct contexts *contexts, struct batch *batch, uint64_t id, bool age)
+/* Tells of the context, unless it is gone. */
+static void ask(struct batch *batch, uint64_t id, bool age, contexts_fn *each, void *arg)
 {
 	int fd = batch_open(batch, id);
-	struct listed *listed;
-	uint64_t same;
+	struct descriptor descriptor;
+	struct listed listed;
 
 	if (fd < 0 && errno != ENOENT && errno != EPERM)
 		die("cannot open context %llu: %s", (unsigned long long)id, strerror(errno));
 	if (fd < 0)
 		return;
-	listed = add(contexts);
-	if (ctxfd_info(fd, &listed->info))
+	if (ctxfd_info(fd, &listed.info))
 		die("cannot ask context %llu: %s", (unsigned long long)id, strerror(errno));
-	if (!age || !descriptor_look(getpid(), fd, &same, &listed->age))
-		listed->age = -1;
+	listed.age = age && descriptor_look(getpid(), fd, &descriptor) ? descriptor.age : -1;
 	if (batch->nr == OPEN_AT_ONCE)
 		batch_close(batch);
+	each(arg, &listed);
 }
 
-int contexts_read(struct contexts *contexts, bool ages)
+int contexts_each(bool ages, contexts_fn *each, void *arg)
 {
 	struct batch batch = { .nr = 0 };
 	uint64_t ids[LISTED] = {}, last = 0;
 	ssize_t i, n;
 
-	contexts_free(contexts);
 	do {
 		n = ctxfd_list(last, ids, LISTED);
 		for (i = 0; i < n; i++)
-			ask(contexts, &batch, ids[i], ages);
+			ask(&batch, ids[i], ages, each, arg);
 		if (n > 0)
 			last = ids[n - 1];
 	} while (n == LISTED);
@@ -101,9 +88,27 @@ int contexts_read(struct contexts *contexts, bool ages)
 	return n < 0 ? -1 : 0;
 }
 
+static void append(void *arg, const struct listed *listed)
+{
+	struct contexts *contexts = arg;
+
+	if (contexts->nr == contexts->room) {
+		contexts->room = contexts->room ? 2 * contexts->room : 64;
+		contexts->list = need(reallocarray(contexts->list, contexts->room,
+						   sizeof(*contexts->list)));
+	}
+	contexts->list[contexts->nr++] = *listed;
+}
+
+int contexts_read(struct contexts *contexts, bool ages)
+{
+	contexts_free(contexts);
+	return contexts_each(ages, append, contexts);
+}
+
 void contexts_append(struct contexts *contexts, const struct ctx_info *info, int64_t age)
 {
-	*add(contexts) = (struct listed){ .info = *info, .age = age };
+	append(contexts, &(struct listed){ .info = *info, .age = age });
 }
 
 static int by_id(const void *a, const void *b)

@@ -17,6 +17,17 @@ struct listed {
 	int64_t age;		/* in seconds; -1 where it is not told, or nobody asked */
 };
 
+typedef void contexts_fn(void *arg, const struct listed *listed);
+
+/*
+ * Calls @each for them all, by rising id, with their ages where @ages. What goes
+ * meanwhile is left out; what is there throughout comes once.
+ *
+ * Returns 0, or -1: ENOTTY where the module is too old to list them, or an errno of
+ * open where there is no /dev/ctx. Ends the program where it runs out of memory.
+ */
+int contexts_each(bool ages, contexts_fn *each, void *arg);
+
 /* All zero has none. */
 struct contexts {
 	struct listed *list;	/* by rising id */
@@ -24,13 +35,7 @@ struct contexts {
 	size_t room;
 };
 
-/*
- * Reads them all, in place of those that it had, with their ages where @ages. What
- * goes meanwhile is left out; what is there throughout is there once.
- *
- * Returns 0, or -1: ENOTTY where the module is too old to list them, or an errno of
- * open where there is no /dev/ctx. Ends the program where it runs out of memory.
- */
+/* Reads them all, in place of those that it had. The rest as contexts_each(). */
 int contexts_read(struct contexts *contexts, bool ages);
 
 /*

@@ -152,11 +152,18 @@ size_t process_name(pid_t pid, char *name, size_t size);
 
 void forest_free(struct forest *forest);
 
+/* What a descriptor of a process is. */
+struct descriptor {
+	uint64_t id;		/* of its context */
+	int64_t age;		/* of that, in seconds; -1 where it is not told */
+	bool writable;
+};
+
 /*
- * The id and the age of the context that the process's descriptor is of. Returns
- * false where it is of none, or may not be looked at.
+ * Returns false where it is of no context, with errno 0, or of none that may be looked
+ * at.
  */
-bool descriptor_look(pid_t pid, int fd, uint64_t *id, int64_t *age);
+bool descriptor_look(pid_t pid, int fd, struct descriptor *descriptor);
 
 /* Ends the program where there is not even /dev/ctx. */
 void need_module(void);
@@ -166,6 +173,7 @@ void need_module(void);
 struct found {
 	struct ctx_info *info;	/* to be freed */
 	size_t nr;
+	bool has_uids;		/* which an older module does not tell */
 };
 
 /* Whether the module finds contexts; errno is ENOTTY where it is too old. */
@@ -176,10 +184,11 @@ void find_listed(struct found *found, const char *name);
 void find_held(struct found *found, const struct forest *forest, const char *name);
 
 /*
- * The id of the one that is meant: the only one, or the only one that is alive. 0
- * after having said what is wrong with @text.
+ * The id of the one that is meant, among the user's own: the only one, or the only one
+ * that is alive. Leaves only what could be meant. 0 after having said what is wrong with
+ * @text.
  */
-uint64_t found_one(const struct found *found, const char *text);
+uint64_t found_one(struct found *found, const char *text);
 
 /* target.c: the contexts that the user names */
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "contexts.h"
 #include "ctx.h"
@@ -29,17 +30,26 @@ static void add(struct found *found, const struct ctx_info *info)
 	found->info[found->nr++] = *info;
 }
 
+struct search {
+	struct found *found;
+	const char *name;
+};
+
+static void add_if_named(void *arg, const struct listed *listed)
+{
+	const struct search *search = arg;
+
+	if (!strcmp(listed->info.name, search->name))
+		add(search->found, &listed->info);
+}
+
 void find_listed(struct found *found, const char *name)
 {
-	struct contexts contexts = {};
-	size_t i;
+	struct search search = { .found = found, .name = name };
 
-	if (contexts_read(&contexts, false))
+	found->has_uids = true;
+	if (contexts_each(false, add_if_named, &search))
 		die("cannot list the contexts: %s", strerror(errno));
-	for (i = 0; i < contexts.nr; i++)
-		if (!strcmp(contexts.list[i].info.name, name))
-			add(found, &contexts.list[i].info);
-	contexts_free(&contexts);
 }
 
 void find_held(struct found *found, const struct forest *forest, const char *name)
@@ -51,13 +61,35 @@ void find_held(struct found *found, const struct forest *forest, const char *nam
 			add(found, &forest->contexts[i]->info);
 }
 
-static size_t count_alive(const struct found *found)
+/*
+ * Whether the user made it, maybe before becoming root. Anybody may give any name: what
+ * root could open besides must not come between a name and what it is meant for.
+ */
+static bool is_own(const struct ctx_info *info)
 {
-	size_t i, n = 0;
+	const char *sudo_uid = geteuid() ? NULL : getenv("SUDO_UID");
+
+	/* NOLINTNEXTLINE(cert-err34-c): of sudo, which writes numbers */
+	return info->uid == geteuid() || info->uid == getuid() ||
+	       (sudo_uid && *sudo_uid && info->uid == (uid_t)atoll(sudo_uid));
+}
+
+static bool is_alive(const struct ctx_info *info)
+{
+	return !info->err;
+}
+
+/* Leaves only those of which that is true, or all where it is of none. Returns whether it is of some. */
+static bool narrow(struct found *found, bool (*is)(const struct ctx_info *info))
+{
+	size_t i, nr = 0;
 
 	for (i = 0; i < found->nr; i++)
-		n += !found->info[i].err;
-	return n;
+		if (is(&found->info[i]))
+			found->info[nr++] = found->info[i];
+	if (nr)
+		found->nr = nr;
+	return nr;
 }
 
 /* "#12 (make, process 345)" */
@@ -84,37 +116,40 @@ static void put_candidate(FILE *out, const struct ctx_info *info)
 		fprintf(out, "%s)", state_name(info));
 }
 
-static void complain_ambiguous(const struct found *found, const char *text, bool alive)
+static void complain_with_candidates(const struct found *found, const char *text, const char *what)
 {
-	size_t i, shown = 0, nr = alive ? count_alive(found) : found->nr, size;
+	size_t i, size;
 	char *list = NULL;
 	FILE *out = need(open_memstream(&list, &size));
 
-	for (i = 0; i < found->nr && shown < SHOWN; i++) {
-		if (alive && found->info[i].err)
-			continue;
-		fputs(shown++ ? ", " : "", out);
+	for (i = 0; i < found->nr && i < SHOWN; i++) {
+		fputs(i ? ", " : "", out);
 		put_candidate(out, &found->info[i]);
 	}
-	if (shown < nr)
-		fprintf(out, " and %zu more", nr - shown);
+	if (i < found->nr)
+		fprintf(out, " and %zu more", found->nr - i);
 	if (fclose(out))
 		die("out of memory");
-	complain("%s: %zu contexts have this name, so give an id: %s", text, nr, list);
+	complain("%s: %s, so give an id: %s", text, what, list);
 	free(list);
 }
 
-uint64_t found_one(const struct found *found, const char *text)
+uint64_t found_one(struct found *found, const char *text)
 {
-	size_t i, nr_alive = count_alive(found);
+	char what[64];
 
-	if (found->nr > 1 && nr_alive != 1) {
-		complain_ambiguous(found, text, nr_alive > 0);
+	if (!found->nr) {
+		complain("%s: there is no context of this name; 'ctx tree' lists them", text);
 		return 0;
 	}
-	for (i = 0; i < found->nr; i++)
-		if (found->nr == 1 || !found->info[i].err)
-			return found->info[i].id;
-	complain("%s: there is no context of this name; 'ctx tree' lists them", text);
+	if (found->has_uids && !narrow(found, is_own)) {
+		complain_with_candidates(found, text, "only contexts of other users have this name");
+		return 0;
+	}
+	narrow(found, is_alive);
+	if (found->nr == 1)
+		return found->info->id;
+	snprintf(what, sizeof(what), "%zu contexts have this name", found->nr);
+	complain_with_candidates(found, text, what);
 	return 0;
 }

@@ -205,7 +205,7 @@ struct answer {
 static bool ask(const struct target *target, struct forest *forest, struct answer *answer)
 {
 	int fd = target ? target_open(target, forest, false) : ambient_open();
-	uint64_t id;
+	struct descriptor descriptor;
 	bool asked;
 
 	if (fd < 0)
@@ -213,8 +213,7 @@ static bool ask(const struct target *target, struct forest *forest, struct answe
 	asked = !ctxfd_info(fd, &answer->info);
 	if (!asked)
 		complain("cannot ask: %s", strerror(errno));
-	if (!descriptor_look(getpid(), fd, &id, &answer->age))
-		answer->age = -1;
+	answer->age = descriptor_look(getpid(), fd, &descriptor) ? descriptor.age : -1;
 	/* The ambient descriptor is not this function's. */
 	if (target)
 		close(fd);

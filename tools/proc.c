@@ -232,7 +232,7 @@ static int read_fdinfo(struct fdinfo *f, int dir, const char *path)
 	return len < 0 ? -1 : 0;
 }
 
-bool descriptor_look(pid_t pid, int fd, uint64_t *id, int64_t *age)
+bool descriptor_look(pid_t pid, int fd, struct descriptor *descriptor)
 {
 	char path[64];
 	struct fdinfo f;
@@ -240,8 +240,10 @@ bool descriptor_look(pid_t pid, int fd, uint64_t *id, int64_t *age)
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
 	if (read_fdinfo(&f, AT_FDCWD, path))
 		return false;
-	*id = f.info.id;
-	*age = f.age;
+	*descriptor = (struct descriptor){
+		.id = f.info.id, .age = f.age, .writable = f.writable,
+	};
+	errno = 0;
 	return f.info.id > 0;
 }
 

@@ -117,6 +117,12 @@ static void complain_refused(const struct target *target, pid_t pid)
 		 target->text, pid);
 }
 
+static void complain_no_context(const struct target *target)
+{
+	complain("%s: that is no context; 'ctx tree --holders' shows who holds what",
+		 target->text);
+}
+
 static void complain_not_taken(const struct target *target)
 {
 	switch (errno) {
@@ -133,18 +139,32 @@ static void complain_not_taken(const struct target *target)
 	}
 }
 
+static void complain_read_only(const struct target *target)
+{
+	complain("%s: held read-only there; give the id", target->text);
+}
+
 /*
  * To look at a descriptor takes less than to take it: what ptrace_scope forbids is
- * allowed by the user's right to the context.
+ * allowed by the user's right to the context. No more than the descriptor could.
  */
 static int open_behind_fd(const struct target *target, bool writable)
 {
-	uint64_t id;
-	int64_t age;
-	int fd = -1;
+	struct descriptor descriptor;
+	int fd;
 
-	if (descriptor_look(target->pid, target->fd, &id, &age))
-		fd = ctxfd_open(id, writable ? CTX_OPEN_CONTROL : 0);
+	if (!descriptor_look(target->pid, target->fd, &descriptor)) {
+		if (!errno)
+			complain_no_context(target);
+		else
+			complain_refused(target, target->pid);
+		return -1;
+	}
+	if (writable && !descriptor.writable) {
+		complain_read_only(target);
+		return -1;
+	}
+	fd = ctxfd_open(descriptor.id, writable ? CTX_OPEN_CONTROL : 0);
 	if (fd < 0)
 		complain_refused(target, target->pid);
 	return fd;
@@ -154,7 +174,6 @@ static int open_by_fd(const struct target *target, bool writable)
 {
 	int fd = take_fd(target->pid, target->fd);
 	struct ctx_info info;
-	const char *wrong;
 
 	if (fd < 0 && errno == EPERM)
 		return open_behind_fd(target, writable);
@@ -163,14 +182,14 @@ static int open_by_fd(const struct target *target, bool writable)
 		return -1;
 	}
 	if (!get_info(fd, &info))
-		wrong = "that is no context; 'ctx tree --holders' shows who holds what";
+		complain_no_context(target);
 	else if (writable && !info.id)
-		wrong = "that is /dev/ctx, the background, which is never cancelled";
+		complain("%s: that is /dev/ctx, the background, which is never cancelled",
+			 target->text);
 	else if (writable && !is_writable(fd))
-		wrong = "held read-only there; give the id";
+		complain_read_only(target);
 	else
 		return fd;
-	complain("%s: %s", target->text, wrong);
 	close(fd);
 	return -1;
 }
@@ -210,16 +229,25 @@ static enum search search(const struct context *context, bool writable, int *fd,
 	return result;
 }
 
-/* Whether a context has had this id: they are given out in turn. */
-static bool was_there(uint64_t id)
-{
-	int fd = ctxfd_with_cancel(ctxfd_background());
-	struct ctx_info info;
-	bool later = fd >= 0 && !ctxfd_info(fd, &info) && info.id > id;
+enum past { NEVER, ONCE, UNKNOWN };
 
+/* Whether a context has had this id: they are given out in turn. */
+static enum past was_there(uint64_t id)
+{
+	struct ctx_info info;
+	enum past past = UNKNOWN;
+	uint64_t later;
+	int fd;
+
+	if (ctxfd_list(id, &later, 1) > 0)
+		return ONCE;
+	/* The next id, where the user's limit lets it be made. */
+	fd = ctxfd_with_cancel(ctxfd_background());
+	if (fd >= 0 && !ctxfd_info(fd, &info))
+		past = info.id > id ? ONCE : NEVER;
 	if (fd >= 0)
 		close(fd);
-	return later;
+	return past;
 }
 
 /* Where every context that there is can be seen. */
@@ -235,16 +263,19 @@ static bool in_first_pid_namespace(void)
 /* Sets errno to ESTALE for a context that was there once. */
 static void complain_not_there(const struct target *target, uint64_t id)
 {
-	bool was = was_there(id);
+	enum past past = was_there(id);
+	const char *what = "there is no such context";
 
-	if (was && in_first_pid_namespace()) {
+	if (past == ONCE && in_first_pid_namespace()) {
 		complain("%s: this context is no more", target->text);
 		errno = ESTALE;
 		return;
 	}
-	complain("%s: %s; 'ctx tree' lists them", target->text, was ?
-		 "this context is no more, or is of another container" :
-		 "there is no such context");
+	if (past == ONCE)
+		what = "this context is no more, or is of another container";
+	else if (past == UNKNOWN)
+		what = "this context is no more, or never was";
+	complain("%s: %s; 'ctx tree' lists them", target->text, what);
 	errno = ENOENT;
 }
 
@@ -252,12 +283,14 @@ static void complain_not_there(const struct target *target, uint64_t id)
 static int open_held(const struct target *target, uint64_t id, struct forest *forest, bool writable,
 		     int opened)
 {
+	/* What the module does not find is another container's, or none: that changes no more. */
+	int searches = opened == ENOENT ? 1 : SEARCHES;
 	enum search result = NOBODY;
 	pid_t pid = 0;
 	int fd, i;
 
 	/* Without /proc, what the module said has to do. */
-	for (i = 0; i < SEARCHES && (opened == ENOTTY || !access("/proc/self", F_OK)); i++) {
+	for (i = 0; i < searches && (opened == ENOTTY || !access("/proc/self", F_OK)); i++) {
 		if (i || !forest->nr) {
 			forest_free(forest);
 			forest_scan(forest);

@@ -82,7 +82,7 @@ static bool find_start(struct target *target, struct listed *start)
 {
 	struct forest forest = {};
 	int fd = target_open(target, &forest, false);
-	uint64_t id;
+	struct descriptor descriptor;
 	bool found;
 
 	forest_free(&forest);
@@ -91,8 +91,7 @@ static bool find_start(struct target *target, struct listed *start)
 	found = !ctxfd_info(fd, &start->info);
 	if (!found)
 		complain("%s: cannot ask: %s", target->text, strerror(errno));
-	if (!descriptor_look(getpid(), fd, &id, &start->age))
-		start->age = -1;
+	start->age = descriptor_look(getpid(), fd, &descriptor) ? descriptor.age : -1;
 	close(fd);
 	if (found && !start->info.id) {
 		complain("%s: that is /dev/ctx, the background; leave it out to see all",
