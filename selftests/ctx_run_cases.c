@@ -245,7 +245,7 @@ TEST_F_TIMEOUT(cases, ends_jobs_that_start_as_the_signal_comes, 300)
 	char timeout[16];
 
 	if (is_user_mode_linux() || access("/proc/self/syscall", R_OK))
-		SKIP(return, "this kernel does not say what a process was stopped in");
+		SKIP(return, "this kernel does not say where a process was stopped");
 	be_user();
 	for (int i = 0; i < 20; i++) {
 		snprintf(timeout, sizeof(timeout), "%dms", 20 + 7 * i);
@@ -284,6 +284,7 @@ TEST_F(cases, does_without_calls_that_are_refused)
 	} calls[] = {
 		{ SYS_pidfd_send_signal, ENOSYS }, { SYS_pidfd_send_signal, EPERM },
 		{ SYS_pidfd_open, ENOSYS }, { SYS_clone3, ENOSYS }, { SYS_kill, EPERM },
+		{ SYS_ptrace, EPERM },
 	};
 
 	be_user();

@@ -194,6 +194,7 @@ static int parse_stat(struct procdir *process, char *text)
 	process->dead = threads <= 1 && strchr("ZX", rest[0] ? rest[1] : 'X');
 	process->stopped = rest[0] && rest[1] == 'T';
 	process->busy = rest[0] && rest[1] == 'D';
+	process->sleeping = rest[0] && rest[1] == 'S';
 	process->parent = (pid_t)strtol(word(rest, 4 - 3), NULL, 10);
 	process->forked = strtoul(word(rest, 9 - 3), NULL, 10) & PF_FORKNOEXEC;
 	process->start = strtoull(word(rest, 22 - 3), NULL, 10);
@@ -280,33 +281,6 @@ int process_kill(const struct procdir *process, const struct proc *proc, int sig
 		return -1;
 	}
 	return pid_kill(pid, signal);
-}
-
-static bool is_fork(long number)
-{
-	switch (number) {
-#ifdef SYS_fork
-	case SYS_fork:
-	case SYS_vfork:
-#endif
-	case SYS_clone:
-	case SYS_clone3:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Where there is no such file, or it may not be read, the answer is no. */
-bool process_is_in_fork(const struct procdir *process)
-{
-	char text[256], *end;
-	long number;
-
-	if (!process->stopped || read_file(process->dir, "syscall", text, sizeof(text)) <= 0)
-		return false;
-	number = strtol(text, &end, 10);
-	return end != text && is_fork(number);
 }
 
 /* The children of one thread. */

@@ -44,6 +44,7 @@ struct procdir {
 	bool dead;
 	bool stopped;
 	bool busy;		/* in the kernel, for what no signal but SIGKILL ends */
+	bool sleeping;		/* for what a signal ends */
 	bool forked;		/* and no exec since */
 	bool threads;		/* more than one */
 	char name[17];
@@ -63,8 +64,15 @@ int process_kill(const struct procdir *process, const struct proc *proc, int sig
 /* The same, for one whom nobody can reap meanwhile. */
 int pid_kill(pid_t pid, int signal);
 
-/* Whether it was stopped in the middle of a call that makes processes. */
-bool process_is_in_fork(const struct procdir *process);
+/* The later, the more is to be said against telling it now. */
+enum stopped_in {
+	IN_CALL,		/* a system call: a handler runs before anything else */
+	IN_PROGRAM,		/* it may have looked for a signal, and be about to fork */
+	IN_FORK,		/* which is to be made again after a handler */
+};
+
+/* The most of all of its threads. run_fork.c */
+enum stopped_in process_stopped_in(const struct procdir *process, const struct proc *proc);
 
 /* Adds its children, where the kernel has lists of them. Returns 0, or -1. */
 int process_children(const struct procdir *process, struct pids *children);

@@ -28,12 +28,19 @@
 /* Who outruns so many looks cannot be stopped, and has children that can. */
 #define MAX_LOOKS	100
 
-/* How long those that are about to exec may take, and how often that is looked at. */
-#define EXEC_MS		20
+/* How long one may wait in the kernel and not stop, and how often that is looked at. */
+#define BUSY_MS		20
 #define USEC_PER_MSEC	1000
 
-/* How often those that are found in the middle of fork may go on. */
+/*
+ * How long those may take that need nothing but a processor to stop, or to exec. They are
+ * told by what they do, not by the time: this is for a machine that has none for them.
+ */
+#define RUN_MS		500
+
+/* How often those that are found in the middle of fork may go on, and in their program. */
 #define MAX_FORKS	50
+#define MAX_RUNS	10
 
 /* How long what was started in answer to the signal may outlive who started it. */
 #define ORPHAN_SECONDS	5
@@ -69,6 +76,7 @@ struct member {
 	bool named;		/* in a complaint about that */
 	bool settled;
 	bool waited_for;	/* to exec */
+	int runs;		/* how often it was found in its program */
 	time_t adopted_at;	/* untold, 0 for never */
 	char name[17];
 };
@@ -490,14 +498,14 @@ static int look_until_quiet(struct tree *tree, enum look look)
 	return 0;
 }
 
-/* Opens a member once it has stopped, or waits in the kernel for what may take long. */
+/* Opens a member once it has stopped, or waits in the kernel for what takes long. */
 static int open_stopped(const struct tree *tree, const struct member *member,
 			struct procdir *process)
 {
 	for (int ms = 0; ; ms++) {
 		if (open_member(tree, member, process))
 			return -1;
-		if (process->stopped || process->dead || ms == EXEC_MS)
+		if (process->stopped || process->dead || ms >= (process->busy ? BUSY_MS : RUN_MS))
 			return 0;
 		process_close(process);
 		usleep(USEC_PER_MSEC);
@@ -520,12 +528,30 @@ static bool is_of_vfork(const struct tree *tree, const struct procdir *child)
 }
 
 /*
- * Whether to let it go on before the signal. It has a handler, and is on the way
- * from fork to exec, as far as can be told: the handler is its parent's, who takes
- * the signal there, and the program never hears of it. Or it is in fork, which has
- * given way to SIGSTOP and comes again after the handler: what it starts there is
- * to be there before.
+ * Whether a process that has a handler is to go on before the signal. It may be on the
+ * way from fork to exec, as far as can be told: the handler is its parent's, who takes
+ * the signal there, and the program never hears of it. It may be in fork, which has
+ * given way to SIGSTOP and comes again after the handler: what it starts there is to be
+ * there before. Or it is in its program, where it may have looked whether there was a
+ * signal, and be about to fork: better it is found in a call.
  */
+static bool may_fork(const struct tree *tree, struct member *member,
+		     const struct procdir *process)
+{
+	if (process->forked && (!member->waited_for || is_of_vfork(tree, process)))
+		return true;
+	if (!process->stopped)
+		return false;
+	switch (process_stopped_in(process, &tree->proc)) {
+	case IN_FORK:
+		return true;
+	case IN_PROGRAM:
+		return member->runs++ < MAX_RUNS;
+	default:
+		return false;
+	}
+}
+
 static bool is_unsettled(struct tree *tree, struct member *member, int signal)
 {
 	struct signal_masks masks = {};
@@ -536,12 +562,12 @@ static bool is_unsettled(struct tree *tree, struct member *member, int signal)
 		return false;
 	member->settled = process_masks(&process, &masks) || member->was_stopped ||
 			  !(masks.caught >> (signal - 1) & 1) ||
-			  ((!process.forked || member->waited_for) &&
-			   !is_of_vfork(tree, &process) && !process_is_in_fork(&process));
+			  !may_fork(tree, member, &process);
 	process_close(&process);
 	return !member->settled;
 }
 
+/* Whether it may still be on the way to exec: where it sleeps, it has other things to do. */
 static bool is_still_forked(const struct tree *tree, const struct member *member)
 {
 	struct procdir process;
@@ -549,7 +575,7 @@ static bool is_still_forked(const struct tree *tree, const struct member *member
 	if (member->stop_sent || !member->waited_for || open_member(tree, member, &process))
 		return false;
 	process_close(&process);
-	return process.forked && !process.dead;
+	return process.forked && !process.dead && !process.sleeping;
 }
 
 /* Lets the unsettled go on for a moment. Returns how many these are. */
@@ -570,7 +596,7 @@ static size_t let_go_on(struct tree *tree, int signal)
 	}
 	if (n)
 		usleep(USEC_PER_MSEC);
-	for (int ms = 1; forked && ms < EXEC_MS; ms++) {
+	for (int ms = 1; forked && ms < RUN_MS; ms++) {
 		forked = 0;
 		for (i = 0; i < tree->nr_order && !forked; i++)
 			forked = is_still_forked(tree, &tree->members[tree->order[i]]);
