@@ -35,7 +35,8 @@ static inline int program_start(struct program *program, const char *name, char 
 	int out[2];
 
 	program->log = memfd_create("log", MFD_CLOEXEC);
-	if (program->log < 0 || pipe2(out, O_CLOEXEC))
+	/* Processes that write at one moment would else overwrite each other's. */
+	if (program->log < 0 || fcntl(program->log, F_SETFL, O_APPEND) || pipe2(out, O_CLOEXEC))
 		return -1;
 	program->out = out[0];
 	program->pid = ctx_fork();

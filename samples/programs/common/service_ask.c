@@ -2,26 +2,11 @@
 /* Services, for who asks them */
 #include <err.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/beside.h"
 #include "common/service.h"
-
-/* Where the program @name lies that is beside this one */
-static void path_beside(char path[PATH_MAX], const char *name)
-{
-	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	char *last;
-
-	if (len < 0)
-		err(1, "/proc/self/exe");
-	path[len] = '\0';
-	last = strrchr(path, '/');
-	if (!last || (size_t)(last + 1 - path) + strlen(name) >= PATH_MAX)
-		errx(1, "no path to %s", name);
-	memcpy(last + 1, name, strlen(name) + 1);
-}
 
 /*
  * Its input is a socket that listens at an address of the kernel's choice. This process keeps

@@ -2,7 +2,7 @@
 PROGRAMS += middleware/gateway middleware/accounts middleware/greeter
 
 middleware/gateway.sources := $(addprefix middleware/,gateway.c requests.c trace.c)
-middleware/gateway.sources += $(addprefix common/,duration.c http.c service_ask.c template.c)
+middleware/gateway.sources += $(addprefix common/,duration.c http.c beside.c service_ask.c template.c)
 middleware/gateway.libs := libmicrohttpd
 
 middleware/accounts.sources := $(addprefix middleware/,accounts.c trace.c) common/service_run.c
