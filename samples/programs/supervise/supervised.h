@@ -9,7 +9,7 @@
 #define GRACE		10	/* seconds */
 
 struct supervised {
-	int ctx;			/* as its supervisor gave it, which can wait and not cancel */
+	int ctx;			/* as its supervisor gave it: it can wait, not cancel */
 	int control;			/* the same, to move the deadline of */
 	char name[CTX_NAME_LEN];	/* the context's */
 	struct timespec watchdog;	/* how long without a beat */
