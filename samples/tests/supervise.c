@@ -2,9 +2,9 @@
 /* samples/programs/supervise */
 #include "supervise.h"
 
-/* Longer than a slow machine stalls, and than the tests that use it take without */
 #define NO_WATCHDOG	"1h"
-#define WATCHDOG	"10s"
+/* Four times as long as between two beats, which is longer than a slow machine stalls */
+#define WATCHDOG	"20s"
 
 #define start_tree(...) ({						\
 	start(__VA_ARGS__, "2", "2", "1");				\
@@ -105,11 +105,34 @@ TEST_F_TIMEOUT(supervise, its_own_context_ends_all, SECONDS)
 	unsetenv("CTX_FD");
 }
 
+/* The deadline of the context that a process of that name was given; 0 where there is none */
+static __u64 deadline_of(const char *name)
+{
+	uint64_t ids[1024], deadline = 0;
+	ssize_t n = ctxfd_list(0, ids, 1024);
+	struct ctx_info info;
+
+	for (ssize_t i = 0; i < n && !deadline; i++) {
+		int fd = ctxfd_open(ids[i], 0);
+
+		if (!ctxfd_info(fd, &info) && !strcmp(info.name, name))
+			deadline = info.deadline;
+		close(fd);
+	}
+	return deadline;
+}
+
 TEST_F_TIMEOUT(supervise, a_heartbeat_moves_the_deadline, SECONDS)
 {
-	/* The time in which it would have ended without one */
-	start_tree("-w", "3s");
-	sleep(6);
+	static const char *const beating[] = { "top.1", "top.1.1", "top.1.1.1" };
+
+	start_tree("-w", WATCHDOG);
+	for (int i = 0; i < 3; i++) {
+		__u64 first = deadline_of(beating[i]);
+
+		EXPECT_NE(0, first);
+		EXPECT_TRUE(comes_true(deadline_of(beating[i]) > first));
+	}
 	check_only_ends("");
 }
 
