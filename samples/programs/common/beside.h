@@ -2,9 +2,7 @@
 #ifndef BESIDE_H
 #define BESIDE_H
 
-#include <limits.h>
-
-/* Tells where the program @name lies that is beside this one, or ends this one. */
-void path_beside(char path[PATH_MAX], const char *name);
+/* Where the program @name lies that is beside this one, to be freed; or ends this one. */
+char *path_beside(const char *name);
 
 #endif /* BESIDE_H */

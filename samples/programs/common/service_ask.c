@@ -2,6 +2,7 @@
 /* Services, for who asks them */
 #include <err.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
  */
 void service_start(struct service *service, int ctx, char *const argv[])
 {
-	char path[PATH_MAX];
+	char *path = path_beside(argv[0]);
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr *addr = (struct sockaddr *)&service->addr;
 
@@ -23,13 +24,13 @@ void service_start(struct service *service, int ctx, char *const argv[])
 	if (sock < 0 || bind(sock, addr, sizeof(sa_family_t)) ||
 	    getsockname(sock, addr, &service->addr_len) || listen(sock, SOMAXCONN))
 		err(1, "socket of %s", argv[0]);
-	path_beside(path, argv[0]);
 	service->pidfd = ctxfd_spawn(ctx, (char *[]){ path, argv[1], NULL },
 				     &(struct ctxfd_spawn_opts){
 		.fds = (int []){ sock, STDERR_FILENO, STDERR_FILENO },
 	});
 	if (service->pidfd < 0)
 		err(1, "%s", path);
+	free(path);
 	close(sock);
 }
 

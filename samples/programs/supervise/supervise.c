@@ -51,7 +51,6 @@ struct supervisor {
 	unsigned int nr;
 	struct child children[WIDTH_MAX];
 	char **argv;			/* of the children */
-	char path[PATH_MAX];
 };
 
 static void child_name(const struct supervisor *sup, unsigned int i, char name[CTX_NAME_LEN])
@@ -100,7 +99,7 @@ static void start_child(struct supervisor *sup, unsigned int i)
 	if (!start(sup, i, child))
 		return;
 	if (!ctxfd_err(sup->ctx))
-		warn("%s: cannot start child %u, %s", sup->self.name, i + 1, sup->path);
+		warn("%s: cannot start child %u, %s", sup->self.name, i + 1, sup->argv[0]);
 	forget(child);
 }
 
@@ -215,9 +214,8 @@ static void parse(struct supervisor *sup, int argc, char **argv)
 		errx(2, "a watchdog of less than 1ms is none");
 	check_widths(argv + optind);
 	sup->nr = parse_number(argv[optind], 1, WIDTH_MAX);
-	path_beside(sup->path, optind == argc - 1 ? "worker" : "supervise");
 	memmove(argv + optind, argv + optind + 1, (size_t)(argc - optind) * sizeof(*argv));
-	argv[0] = sup->path;
+	argv[0] = path_beside(optind == argc - 1 ? "worker" : "supervise");
 	sup->argv = argv;
 }
 
@@ -248,5 +246,6 @@ int main(int argc, char **argv)
 	}
 	ctxfd_after_stop(signals);
 	close(sup.ctx);
+	free(argv[0]);	/* parse() has made it */
 	return 0;
 }

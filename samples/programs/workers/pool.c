@@ -33,7 +33,7 @@ struct pool {
 	int jobs;		/* the context of all jobs */
 	int processes;		/* that of the workers; when it ends, they are killed */
 	bool is_closing;
-	char program[PATH_MAX];
+	char *program;
 	struct worker workers[POOL_WORKERS_MAX];
 	unsigned int nr;
 	char **queue;		/* a ring */
@@ -265,7 +265,7 @@ struct pool *pool_new(int ctx, unsigned int nr, unsigned int queue, const struct
 	pool->buffers = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, pool->memory, 0);
 	if (pool->buffers == MAP_FAILED)
 		err(1, "buffers");
-	path_beside(pool->program, "worker");
+	pool->program = path_beside("worker");
 	while (nr--) {
 		buffer_put(pool, nr);
 		worker_start(pool, &pool->workers[nr]);
@@ -288,6 +288,7 @@ void pool_free(struct pool *pool)
 	close(pool->memory);
 	close(pool->processes);
 	close(pool->jobs);
+	free(pool->program);
 	free(pool->queue);
 	free(pool);
 }
