@@ -27,12 +27,20 @@ static bool is_published(const uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+/* Stands for work, which takes some time with -s. */
+static int work(int ctx, const struct user *user)
+{
+	if (user->slow.tv_sec || user->slow.tv_nsec)
+		warnx("works");
+	return ctxfd_sleep(ctx, &user->slow);
+}
+
 static int initialise(int ctx, void *arg)
 {
 	struct user *user = arg;
 
 	warnx("initialises the store");
-	if (ctxfd_sleep(ctx, &user->slow))
+	if (work(ctx, user))
 		return -1;
 	user->store->version = VERSION;
 	return 0;
@@ -96,7 +104,7 @@ static int login(int ctx, const struct user *user, const char *name, char token[
 	unsigned long long number;
 
 	if (!session || getrandom(&number, sizeof(number), 0) != sizeof(number) ||
-	    ctxfd_sleep(ctx, &user->slow))
+	    work(ctx, user))
 		return -1;
 	snprintf(token, TOKEN_SIZE, "%016llx", number);
 	memcpy(session->token, token, TOKEN_SIZE);
@@ -128,7 +136,7 @@ int store_find(int ctx, const struct user *user, const char *token, char name[US
 	session = find(user->store, token);
 	if (session)
 		memcpy(name, session->user, USER_SIZE);
-	ret = session ? ctxfd_sleep(ctx, &user->slow) : -1;
+	ret = session ? work(ctx, user) : -1;
 	rwmutex_read_unlock(&user->store->sessions_lock, &hold);
 	return ret;
 }
@@ -142,7 +150,7 @@ int store_logout(int ctx, const struct user *user, const char *token)
 	if (rwmutex_lock(ctx, &user->store->sessions_lock, &hold))
 		return -1;
 	session = find(user->store, token);
-	ret = session ? ctxfd_sleep(ctx, &user->slow) : -1;
+	ret = session ? work(ctx, user) : -1;
 	if (!ret)
 		publish(&session->is_used, 0);
 	rwmutex_unlock(&user->store->sessions_lock, &hold);
@@ -176,7 +184,7 @@ static int count_lines(int ctx, void *arg)
 	ssize_t n;
 
 	warnx("counts the lines of %s", counting->cached->path);
-	if (ctxfd_sleep(ctx, &counting->user->slow))
+	if (work(ctx, counting->user))
 		return -1;
 	while ((n = ctxfd_read(ctx, counting->fd, text, sizeof(text))) > 0) {
 		for (ssize_t i = 0; i < n; i++)
@@ -262,7 +270,7 @@ int store_put(int ctx, const struct user *user, const char *message)
 	if (lock_when(ctx, store, has_room, &hold))
 		return -1;
 	snprintf(store->queue[store->put % QUEUE_MAX], MESSAGE_SIZE, "%s", message);
-	ret = ctxfd_sleep(ctx, &user->slow);
+	ret = work(ctx, user);
 	if (!ret)
 		ret = cond_broadcast(&store->queue_changed);
 	if (!ret)
@@ -280,7 +288,7 @@ int store_take(int ctx, const struct user *user, char message[MESSAGE_SIZE])
 	if (lock_when(ctx, store, has_message, &hold))
 		return -1;
 	memcpy(message, store->queue[store->taken % QUEUE_MAX], MESSAGE_SIZE);
-	ret = ctxfd_sleep(ctx, &user->slow);
+	ret = work(ctx, user);
 	if (!ret)
 		ret = cond_broadcast(&store->queue_changed);
 	if (!ret)

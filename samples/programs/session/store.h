@@ -8,7 +8,7 @@
 
 #include "session/sync.h"
 
-#define SESSIONS_MAX	64
+#define SESSIONS_MAX	16
 #define CACHE_MAX	64
 #define QUEUE_MAX	4
 #define USER_SIZE	64

@@ -16,7 +16,7 @@
 
 #include <ctxfd.h>
 
-#define READERS_MAX	32
+#define READERS_MAX	8
 
 /* For one at a time */
 struct mutex {
