@@ -39,9 +39,18 @@ static inline void ctx_trace_message(char *to, const struct ctx_message *message
 }
 
 /* The process that cancels: none where that is a timer, or the kernel for somebody. */
-static inline pid_t ctx_trace_canceller(void)
+static inline const struct task_struct *ctx_trace_canceller(void)
 {
-	return in_task() && !(current->flags & PF_KTHREAD) ? task_tgid_nr(current) : 0;
+	return in_task() && !(current->flags & PF_KTHREAD) ? current->group_leader : NULL;
+}
+
+/* As it is; no line of the trace has it, which begins with one. */
+static inline void ctx_trace_comm(char *to, const struct task_struct *task)
+{
+	if (task)
+		data_race(memcpy(to, task->comm, TASK_COMM_LEN));
+	else
+		memset(to, 0, TASK_COMM_LEN);
 }
 #endif
 
@@ -54,6 +63,7 @@ TRACE_EVENT(ctx_create,
 		__field(u32, flags)
 		__field(u32, depth)
 		__array(char, name, CTX_NAME_LEN)
+		__array(char, comm, TASK_COMM_LEN)
 	),
 	TP_fast_assign(
 		__entry->id = ctx->id;
@@ -61,6 +71,7 @@ TRACE_EVENT(ctx_create,
 		__entry->flags = ctx->flags;
 		__entry->depth = ctx->depth;
 		ctx_trace_name(__entry->name, ctx->name);
+		ctx_trace_comm(__entry->comm, current);
 	),
 	TP_printk("id=%llu parent=%llu flags=0x%x depth=%u name=\"%s\"",
 		  __entry->id, __entry->parent, __entry->flags, __entry->depth,
@@ -79,15 +90,17 @@ TRACE_EVENT(ctx_cancel,
 		__field(pid_t, canceller)
 		__array(char, name, CTX_NAME_LEN)
 		__array(char, message, CTX_MESSAGE_MAX + 1)
+		__array(char, comm, TASK_COMM_LEN)
 	),
 	TP_fast_assign(
 		__entry->id = ctx->id;
 		__entry->origin = origin->id;
 		__entry->err = origin->err;
 		__entry->cause = origin->cause;
-		__entry->canceller = ctx_trace_canceller();
+		__entry->canceller = ctx_trace_canceller() ? task_tgid_nr(current) : 0;
 		ctx_trace_name(__entry->name, ctx->name);
 		ctx_trace_message(__entry->message, origin->message);
+		ctx_trace_comm(__entry->comm, ctx_trace_canceller());
 	),
 	TP_printk("id=%llu origin=%llu err=%u cause=%d canceller=%d name=\"%s\" message=\"%s\"",
 		  __entry->id, __entry->origin, __entry->err, __entry->cause,
@@ -125,11 +138,13 @@ TRACE_EVENT(ctx_release,
 		__field(u64, id)
 		__field(u32, flags)
 		__array(char, name, CTX_NAME_LEN)
+		__array(char, comm, TASK_COMM_LEN)
 	),
 	TP_fast_assign(
 		__entry->id = ctx->id;
 		__entry->flags = ctx->flags;
 		ctx_trace_name(__entry->name, ctx->name);
+		ctx_trace_comm(__entry->comm, current);
 	),
 	TP_printk("id=%llu flags=0x%x name=\"%s\"",
 		  __entry->id, __entry->flags, __entry->name)

@@ -177,17 +177,14 @@ TEST_F(log, cancellation_is_told_with_its_message_and_who_cancelled)
 	in_child(pid) {
 		prctl(PR_SET_NAME, "killer");
 		EXPECT_EQ(0, ctx_cancel(job, EPIPE, "the client hung up"));
-		/* Until it was looked up by its name */
-		pause();
 	}
+	check_child(pid);
 	check_log(&log, format("TIME  #%llu \"the job\"  cancelled EPIPE \"the client hung up\""
 			       "  by %d(killer)" ONE, ctx_id(job), pid));
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 	close(job);
 }
 
-TEST_F(log, who_cancelled_is_named_after_his_end)
+TEST_F(log, who_cancelled_is_named_as_he_was_then)
 {
 	int job = new(self->dev, "job");
 	struct tool log;
@@ -198,6 +195,7 @@ TEST_F(log, who_cancelled_is_named_after_his_end)
 	in_child(pid) {
 		prctl(PR_SET_NAME, "killer");
 		EXPECT_EQ(0, ctx_cancel(job, 4711, NULL));
+		prctl(PR_SET_NAME, "angel");
 	}
 	check_child(pid);
 	kill(log.pid, SIGCONT);
@@ -379,15 +377,13 @@ TEST_F(log, what_cannot_be_shown_is_escaped)
 
 	start_log(&log, "-c1");
 	in_child(pid) {
-		prctl(PR_SET_NAME, "\033[31mred\n");
+		prctl(PR_SET_NAME, "\033[31mred\n1 x");
 		EXPECT_EQ(0, ctx_cancel(job, EIO, "\x9b" "31m\xc3"));
-		pause();
 	}
+	check_child(pid);
 	check_log(&log, format("TIME  #%llu a?[2J\\377\\342\\200\\256  cancelled EIO "
-			       "\"\\23331m\\303\"  by %d(\\033[31mred\\012)" ONE,
+			       "\"\\23331m\\303\"  by %d(\\033[31mred\\0121 x)" ONE,
 			       ctx_id(job), pid));
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 	close(job);
 }
 

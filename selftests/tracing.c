@@ -116,13 +116,13 @@ TEST_F(tracing, each_event_describes_its_fields)
 {
 	static const struct {
 		const char *event;
-		const char *fields[8];
+		const char *fields[9];
 	} events[] = {
-		{ "ctx_create", { "id", "parent", "flags", "depth", "name[" } },
+		{ "ctx_create", { "id", "parent", "flags", "depth", "name[", "comm[" } },
 		{ "ctx_cancel", { "id", "origin", "err", "cause", "canceller", "name[",
-				  "message[" } },
+				  "message[", "comm[" } },
 		{ "ctx_wake", { "id", "origin", "reached", "woken", "ns" } },
-		{ "ctx_release", { "id", "flags", "name[" } },
+		{ "ctx_release", { "id", "flags", "name[", "comm[" } },
 	};
 	char path[64], text[32], *format;
 	unsigned int i, j;

@@ -114,17 +114,14 @@ static void put_short(uint64_t ns)
 		printf("%.1fs", (double)ns / 1e9);
 }
 
-static void put_process(pid_t pid)
+static void put_process(pid_t pid, const char *comm)
 {
-	char *command = trace_command(pid);
-
 	printf("  by %d", pid);
-	if (command) {
+	if (*comm) {
 		putchar('(');
-		put_text(stdout, command, strlen(command));
+		put_text(stdout, comm, strlen(comm));
 		putchar(')');
 	}
-	free(command);
 }
 
 static void put_walk(const struct trace_event *event)
@@ -159,16 +156,16 @@ static void print_text(const struct log *log, const struct trace_event *event, b
 		fputs("created", stdout);
 		if (event->parent)
 			printf(" below #%" PRIu64, event->parent);
-		put_process(event->thread);
+		put_process(event->thread, event->comm);
 		break;
 	case TRACE_RELEASE:
 		fputs("released", stdout);
-		put_process(event->thread);
+		put_process(event->thread, event->comm);
 		break;
 	case TRACE_CANCEL:
 		put_why(event);
 		if (event->canceller)
-			put_process(event->canceller);
+			put_process(event->canceller, event->comm);
 		if (walked)
 			put_walk(event);
 		break;
@@ -179,22 +176,19 @@ static void print_text(const struct log *log, const struct trace_event *event, b
 	putchar('\n');
 }
 
-static void json_process(struct json *json, const char *key, pid_t pid)
+static void json_process(struct json *json, const char *key, pid_t pid, const char *comm)
 {
-	char *command = pid ? trace_command(pid) : NULL;
-
 	if (!pid) {
 		json_null(json, key);
 		return;
 	}
 	json_open(json, key, '{');
 	json_number(json, "pid", pid);
-	if (command)
-		json_text(json, "command", command, strlen(command));
+	if (*comm)
+		json_text(json, "command", comm, strlen(comm));
 	else
 		json_null(json, "command");
 	json_close(json, '}');
-	free(command);
 }
 
 static void json_cancel(struct json *json, const struct trace_event *event)
@@ -208,7 +202,7 @@ static void json_cancel(struct json *json, const struct trace_event *event)
 	else
 		json_null(json, "cause_name");
 	json_text(json, "message", event->message, strlen(event->message));
-	json_process(json, "canceller", event->canceller);
+	json_process(json, "canceller", event->canceller, event->comm);
 }
 
 static void json_walk(struct json *json, const struct trace_event *event)
@@ -239,7 +233,7 @@ static void print_json(const struct log *log, const struct trace_event *event, b
 	if (event->kind == TRACE_CREATE)
 		json_unsigned(&json, "parent", event->parent);
 	if (event->kind == TRACE_CREATE || event->kind == TRACE_RELEASE)
-		json_process(&json, "thread", event->thread);
+		json_process(&json, "thread", event->thread, event->comm);
 	if (event->kind == TRACE_CANCEL)
 		json_cancel(&json, event);
 	if (walked)

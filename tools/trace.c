@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <tracefs.h>
 #include <unistd.h>
 
@@ -22,8 +21,6 @@
 #define BUFFER_KB	512
 /* How often another may take a stale instance for its own. */
 #define TRIES		8
-/* The inode of the initial pid namespace, in include/linux/proc_ns.h */
-#define INITIAL_PIDNS	0xeffffffcU
 
 static const char *const events[] = {
 	[TRACE_CREATE]	= "ctx_create",
@@ -320,6 +317,7 @@ static bool decode(struct trace *trace, struct tep_record *record, struct trace_
 	};
 	text(type, "name", record, event->name, sizeof(event->name));
 	text(type, "message", record, event->message, sizeof(event->message));
+	text(type, "comm", record, event->comm, sizeof(event->comm));
 	return true;
 }
 
@@ -359,54 +357,6 @@ bool trace_has_events(const struct trace *trace)
 {
 	return tracefs_event_file_exists(trace->instance, SYSTEM, events[TRACE_CANCEL],
 					 "enable");
-}
-
-/* The name of a process, which may have line feeds in it, but for the last one. */
-static char *current_command(pid_t pid)
-{
-	char path[64], name[64];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	len = read(fd, name, sizeof(name));
-	close(fd);
-	return len > 0 ? need(strndup(name, (size_t)len - 1)) : NULL;
-}
-
-/* Whether /proc has the pids that the kernel traces. */
-static bool proc_is_initial(void)
-{
-	struct stat st;
-
-	return !stat("/proc/self/ns/pid", &st) && st.st_ino == INITIAL_PIDNS;
-}
-
-/* What the kernel remembers of those who caused events, also after their end. */
-static char *saved_command(pid_t pid)
-{
-	char *all = tracefs_instance_file_read(NULL, "saved_cmdlines", NULL);
-	char *line, *next, *end, *command = NULL;
-
-	for (line = all; line && *line && !command; line = next) {
-		next = strchrnul(line, '\n');
-		if (*next)
-			*next++ = '\0';
-		if (strtol(line, &end, 10) == pid && *end == ' ')
-			command = need(strdup(end + 1));
-	}
-	free(all);
-	return command;
-}
-
-char *trace_command(pid_t pid)
-{
-	char *command = proc_is_initial() ? current_command(pid) : NULL;
-
-	return command ?: saved_command(pid);
 }
 
 void trace_close(struct trace *trace)

@@ -34,6 +34,7 @@ struct trace_event {
 	uint64_t ns;		/* how long the walk took */
 	char name[CTX_NAME_LEN];
 	char message[CTX_MESSAGE_MAX + 1];
+	char comm[16];		/* of the canceller, or else of the thread */
 };
 
 struct trace;
@@ -55,9 +56,6 @@ bool trace_next(struct trace *trace, struct trace_event *event);
 
 /* Whether the module is there yet: its events go with it. */
 bool trace_has_events(const struct trace *trace);
-
-/* The name of the command of a process or thread, in memory of the caller; or NULL. */
-char *trace_command(pid_t pid);
 
 void trace_close(struct trace *trace);
 
