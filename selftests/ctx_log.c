@@ -446,6 +446,25 @@ TEST_F(log, what_a_killed_one_left_is_removed_by_the_next)
 	tool_free(&log);
 }
 
+TEST_F(log, what_others_made_stays)
+{
+	static const char *const names[] = {
+		INSTANCES "/ctx-log-mine", INSTANCES "/ctx-log-1", INSTANCES "/ctx-log-1-",
+		INSTANCES "/ctx-log-1-0-old", INSTANCES "/ctx-log--0",
+	};
+	struct tool log;
+	unsigned int i;
+
+	for (i = 0; i < ctx_array_size(names); i++)
+		ASSERT_EQ(0, mkdir(names[i], 0700));
+	start_log(&log);
+	kill(log.pid, SIGINT);
+	tool_end(&log);
+	for (i = 0; i < ctx_array_size(names); i++)
+		EXPECT_EQ(0, rmdir(names[i])) TH_LOG("%s", names[i]);
+	tool_free(&log);
+}
+
 TEST_F(log, lost_events_are_told)
 {
 	int i, fd, last = new(self->dev, "last");

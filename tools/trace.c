@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <tracefs.h>
 #include <unistd.h>
 
@@ -94,16 +95,41 @@ static char *instances_folder(void)
 	return folder;
 }
 
-/* Locks the folder of an instance: a descriptor, or -1 where somebody else has it. */
+/* "ctx-log-123-0": what others call theirs is none of our business. */
+static bool is_ours(const char *name)
+{
+	static const char digits[] = "0123456789";
+	size_t n;
+
+	if (strncmp(name, PREFIX, strlen(PREFIX)))
+		return false;
+	name += strlen(PREFIX);
+	n = strspn(name, digits);
+	if (!n || name[n] != '-')
+		return false;
+	name += n + 1;
+	n = strspn(name, digits);
+	return n && !name[n];
+}
+
+/*
+ * Locks the folder of an instance: a descriptor, or -1 where somebody else has it, or it is not
+ * there. Who holds the lock may remove it, nobody else: so what was locked is to be what has the
+ * name, now that nobody can give it to another.
+ */
 static int lock_instance(int folder, const char *name)
 {
 	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat locked, named;
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
-		close(fd);
+	if (fd < 0)
 		return -1;
-	}
-	return fd;
+	if (!flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &locked) &&
+	    !fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) &&
+	    locked.st_ino == named.st_ino && locked.st_dev == named.st_dev)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* Removes instances that were left behind: nobody who lives has locked them. */
@@ -114,7 +140,7 @@ static void remove_stale(const char *path)
 	int lock;
 
 	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)))
+		if (!is_ours(entry->d_name))
 			continue;
 		lock = lock_instance(dirfd(dir), entry->d_name);
 		if (lock < 0)
