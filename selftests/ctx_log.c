@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <grp.h>
+#include <sched.h>
 
 #define INSTANCES	"/sys/kernel/tracing/instances"
 #define NOBODY		65534
@@ -461,7 +462,7 @@ TEST_F(log, what_others_made_stays)
 	kill(log.pid, SIGINT);
 	tool_end(&log);
 	for (i = 0; i < ctx_array_size(names); i++)
-		EXPECT_EQ(0, rmdir(names[i])) TH_LOG("%s", names[i]);
+		EXPECT_EQ(0, rmdir(names[i]));
 	tool_free(&log);
 }
 
@@ -486,6 +487,47 @@ TEST_F(log, lost_events_are_told)
 	EXPECT_NE(NULL, strstr(log.err, "ctx log: events were lost: "));
 	tool_free(&log);
 	close(last);
+}
+
+#define PROCESSOR	"/sys/devices/system/cpu/cpu1/online"
+
+static bool turn_processor(const char *to)
+{
+	int fd = open(PROCESSOR, O_WRONLY | O_CLOEXEC);
+	bool done = write(fd, to, 1) == 1;
+
+	close(fd);
+	return done;
+}
+
+static int run_there(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+TEST_F(log, processor_that_is_turned_on_later_costs_nothing_and_is_read_then)
+{
+	int job = new(self->dev, "job");
+	struct tool log;
+	pid_t pid;
+
+	if (!turn_processor("0"))
+		SKIP(return, "no processor can be turned off");
+	start_log(&log, "-c1");
+	EXPECT_EQ(0, ctx_wait_in_syscall(log.pid, log.pid, SYS_poll));
+	ASSERT_TRUE(turn_processor("1"));
+	in_child(pid) {
+		EXPECT_EQ(0, run_there());
+		EXPECT_EQ(0, ctx_cancel(job, EIO, NULL));
+	}
+	check_child(pid);
+	check_log(&log, format("TIME  #%llu job  cancelled EIO  by %d(tester)" ONE,
+			       ctx_id(job), pid));
+	close(job);
 }
 
 TEST_F(log, it_ends_with_the_module)

@@ -42,29 +42,12 @@ struct log {
 	struct slot slots[SLOTS];
 };
 
-static int64_t clock_ns(clockid_t clock)
+static int64_t realtime_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(clock, &now);
+	clock_gettime(CLOCK_REALTIME, &now);
 	return now.tv_sec * (int64_t)NSEC_PER_SEC + now.tv_nsec;
-}
-
-/* How far CLOCK_MONOTONIC is ahead of that of the initial time namespace. */
-static int64_t namespace_offset(void)
-{
-	FILE *file = fopen("/proc/self/timens_offsets", "re");
-	long long s = 0, ns = 0;
-
-	if (!file)
-		return 0;
-	/* NOLINTNEXTLINE(cert-err34-c): written by the kernel */
-	if (fscanf(file, "monotonic %lld %lld", &s, &ns) != 2) {
-		s = 0;
-		ns = 0;
-	}
-	(void)fclose(file);
-	return s * (int64_t)NSEC_PER_SEC + ns;
 }
 
 /* The kernel writes a name into the trace with a ? for what could forge a line. */
@@ -247,7 +230,7 @@ static void print(struct log *log, const struct trace_event *event, bool walked)
 {
 	if (log->limited && !log->left)
 		return;
-	log->to_wall = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC) + namespace_offset();
+	log->to_wall = realtime_ns() - (int64_t)trace_now(log->trace);
 	if (log->json)
 		print_json(log, event, walked);
 	else
@@ -348,7 +331,7 @@ static void take(struct log *log, const struct trace_event *event)
 /* Tells of what has waited long enough, or of all. */
 static void tell_late(struct log *log, bool all)
 {
-	uint64_t now = (uint64_t)(clock_ns(CLOCK_MONOTONIC) - namespace_offset());
+	uint64_t now = trace_now(log->trace);
 	struct slot *slot;
 
 	for (slot = log->slots; slot < log->slots + SLOTS; slot++)
@@ -376,36 +359,33 @@ static bool is_over(const struct log *log)
 }
 
 /* Waits until there is something to read, or a tick has passed. Returns a signal, or 0. */
-static int wait_for_more(struct pollfd *fds, nfds_t nr, bool more)
+static int wait_for_more(struct log *log, int endings, bool more)
 {
-	if (poll(fds, nr, more ? 0 : TICK_MS) <= 0)
-		return 0;
+	struct pollfd others[TRACE_OTHERS] = {
+		{ .fd = endings, .events = POLLIN },
+		{ .fd = STDOUT_FILENO },
+	};
+
+	trace_poll(log->trace, others, more ? 0 : TICK_MS);
 	/* Nobody reads what is written. */
-	if (fds[1].revents & (POLLERR | POLLHUP))
+	if (others[1].revents & (POLLERR | POLLHUP))
 		return SIGPIPE;
-	return fds[0].revents ? endings_take(fds[0].fd) : 0;
+	return others[0].revents ? endings_take(endings) : 0;
 }
 
 static int follow(struct log *log, int endings)
 {
-	const int *traces;
-	nfds_t nr = trace_fds(log->trace, &traces), i;
-	struct pollfd *fds = need(calloc(nr + 2, sizeof(*fds)));
 	bool more = false, gone = false;
 	int sig = 0;
 
-	fds[0] = (struct pollfd){ .fd = endings, .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = STDOUT_FILENO };
-	for (i = 0; i < nr; i++)
-		fds[i + 2] = (struct pollfd){ .fd = traces[i], .events = POLLIN };
 	while (!sig && !gone && !is_over(log)) {
-		sig = wait_for_more(fds, nr + 2, more);
 		gone = !more && !trace_has_events(log->trace);
+		sig = wait_for_more(log, endings, more || gone);
 		more = take_batch(log);
+		gone = gone && !more;
 		tell_late(log, sig || gone);
 		fflush(stdout);
 	}
-	free(fds);
 	trace_close(log->trace);
 	if (sig)
 		endings_die(sig);

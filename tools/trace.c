@@ -20,6 +20,8 @@
 #define PREFIX		"ctx-log-"
 /* Of each processor: some thousand events, until they are read. */
 #define BUFFER_KB	512
+/* How long a processor that was never on is left alone. */
+#define RETRY		(1 * NSEC_PER_SEC)
 /* How often another may take a stale instance for its own. */
 #define TRIES		8
 
@@ -32,6 +34,8 @@ static const char *const events[] = {
 
 /* The buffer of a processor. */
 struct cpu {
+	int fd;
+	bool ready;		/* there may be something to read */
 	struct kbuffer *kbuffer;
 	void *page;
 	void *event;		/* the next one; NULL where there must be read more */
@@ -45,8 +49,11 @@ struct trace {
 	int lock;		/* the instance's folder, locked while we live */
 	int ids[TRACE_KINDS];
 	struct cpu *cpus;
-	int *fds;
 	nfds_t nr;
+	struct pollfd *fds;	/* of the processors, and TRACE_OTHERS more */
+	int64_t clock_offset;
+	uint64_t until;		/* up to this time all events are there */
+	uint64_t retried;	/* when processors that had no buffer were tried again */
 };
 
 /* For the end of the program: whatever calls exit(), the instance must not stay. */
@@ -60,8 +67,7 @@ static void remove_instance(struct trace *trace)
 		return;
 	/* Its files have to be closed. */
 	for (i = 0; i < trace->nr; i++)
-		close(trace->fds[i]);
-	trace->nr = 0;
+		close(trace->cpus[i].fd);
 	tracefs_event_disable(trace->instance, SYSTEM, NULL);
 	tracefs_instance_destroy(trace->instance);
 	tracefs_instance_free(trace->instance);
@@ -228,15 +234,15 @@ static void add_cpu(struct trace *trace, const char *name)
 	free(file);
 	if (fd < 0)
 		die("cannot read the trace of %s: %s", name, strerror(errno));
-	trace->fds = need(reallocarray(trace->fds, trace->nr + 1, sizeof(*trace->fds)));
 	trace->cpus = need(reallocarray(trace->cpus, trace->nr + 1, sizeof(*trace->cpus)));
 	cpu = &trace->cpus[trace->nr];
 	*cpu = (struct cpu){
+		.fd = fd,
 		.kbuffer = need(kbuffer_alloc(size, tep_is_bigendian() ? KBUFFER_ENDIAN_BIG :
 					      KBUFFER_ENDIAN_LITTLE)),
 		.page = need(malloc((size_t)getpagesize())),
 	};
-	trace->fds[trace->nr++] = fd;
+	trace->nr++;
 }
 
 static void open_cpus(struct trace *trace)
@@ -244,6 +250,7 @@ static void open_cpus(struct trace *trace)
 	char *path = need(tracefs_instance_get_file(trace->instance, "per_cpu"));
 	DIR *dir = opendir(path);
 	struct dirent *entry;
+	nfds_t i;
 
 	if (!dir)
 		die("cannot read %s: %s", path, strerror(errno));
@@ -252,6 +259,26 @@ static void open_cpus(struct trace *trace)
 			add_cpu(trace, entry->d_name);
 	closedir(dir);
 	tracefs_put_tracing_file(path);
+	trace->fds = need(calloc(trace->nr + TRACE_OTHERS, sizeof(*trace->fds)));
+	for (i = 0; i < trace->nr; i++)
+		trace->fds[i] = (struct pollfd){ .fd = trace->cpus[i].fd, .events = POLLIN };
+}
+
+/* How far CLOCK_MONOTONIC is ahead of that of the initial time namespace. */
+static int64_t clock_offset(void)
+{
+	FILE *file = fopen("/proc/self/timens_offsets", "re");
+	long long s = 0, ns = 0;
+
+	if (!file)
+		return 0;
+	/* NOLINTNEXTLINE(cert-err34-c): written by the kernel */
+	if (fscanf(file, "monotonic %lld %lld", &s, &ns) != 2) {
+		s = 0;
+		ns = 0;
+	}
+	(void)fclose(file);
+	return s * (int64_t)NSEC_PER_SEC + ns;
 }
 
 struct trace *trace_open(unsigned int kinds)
@@ -270,25 +297,70 @@ struct trace *trace_open(unsigned int kinds)
 	tracefs_instance_file_write(trace->instance, "buffer_percent", "0");
 	find_events(trace, kinds);
 	open_cpus(trace);
+	trace->clock_offset = clock_offset();
 	return trace;
 }
 
-nfds_t trace_fds(const struct trace *trace, const int **fds)
+uint64_t trace_now(const struct trace *trace)
 {
-	*fds = trace->fds;
-	return trace->nr;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)(now.tv_sec * (int64_t)NSEC_PER_SEC + now.tv_nsec - trace->clock_offset);
+}
+
+/* Tries those again that were left alone. */
+static void retry(struct trace *trace, uint64_t now)
+{
+	nfds_t i;
+
+	if (now - trace->retried < RETRY)
+		return;
+	trace->retried = now;
+	for (i = 0; i < trace->nr; i++)
+		trace->fds[i].fd = trace->cpus[i].fd;
+}
+
+void trace_poll(struct trace *trace, struct pollfd *others, int timeout)
+{
+	struct pollfd *their = trace->fds + trace->nr;
+	uint64_t now = trace_now(trace);
+	nfds_t i;
+	int n;
+
+	retry(trace, now);
+	/* What is earlier than this shows when it is asked for now. */
+	trace->until = now;
+	for (i = 0; i < trace->nr; i++) {
+		if (!trace->cpus[i].event)
+			continue;
+		timeout = 0;
+		if (trace->cpus[i].time > trace->until)
+			trace->until = trace->cpus[i].time;
+	}
+	memcpy(their, others, TRACE_OTHERS * sizeof(*others));
+	n = poll(trace->fds, trace->nr + TRACE_OTHERS, timeout);
+	for (i = 0; i < TRACE_OTHERS; i++)
+		others[i].revents = n > 0 ? (short)their[i].revents : (short)0;
+	for (i = 0; i < trace->nr && n > 0; i++) {
+		if (trace->fds[i].revents & POLLIN)
+			trace->cpus[i].ready = true;
+		else if (trace->fds[i].revents)
+			trace->fds[i].fd = -1;	/* it has no buffer until it is on */
+	}
 }
 
 /* The next event of the processor, where there is one. */
-static void read_cpu(struct cpu *cpu, int fd)
+static void read_cpu(struct cpu *cpu)
 {
 	ssize_t n;
 
-	while (!cpu->event) {
-		n = read(fd, cpu->page, (size_t)getpagesize());
+	while (cpu->ready && !cpu->event) {
+		n = read(cpu->fd, cpu->page, (size_t)getpagesize());
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || kbuffer_load_subbuffer(cpu->kbuffer, cpu->page))
+		cpu->ready = n > 0 && !kbuffer_load_subbuffer(cpu->kbuffer, cpu->page);
+		if (!cpu->ready)
 			return;
 		cpu->lost |= kbuffer_missed_events(cpu->kbuffer) != 0;
 		cpu->event = kbuffer_read_event(cpu->kbuffer, &cpu->time);
@@ -358,12 +430,11 @@ bool trace_next(struct trace *trace, struct trace_event *event)
 		first = NULL;
 		for (i = 0; i < trace->nr; i++) {
 			cpu = &trace->cpus[i];
-			if (!cpu->event)
-				read_cpu(cpu, trace->fds[i]);
+			read_cpu(cpu);
 			if (cpu->event && (!first || cpu->time < first->time))
 				first = cpu;
 		}
-		if (!first)
+		if (!first || first->time > trace->until)
 			return false;
 		if (first->lost) {
 			first->lost = false;
@@ -387,11 +458,11 @@ bool trace_has_events(const struct trace *trace)
 
 void trace_close(struct trace *trace)
 {
-	nfds_t i, nr = trace->nr;
+	nfds_t i;
 
 	remove_instance(trace);
 	opened = NULL;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < trace->nr; i++) {
 		kbuffer_free(trace->cpus[i].kbuffer);
 		free(trace->cpus[i].page);
 	}

@@ -45,12 +45,21 @@ struct trace;
  */
 struct trace *trace_open(unsigned int kinds);
 
-/* Descriptors that poll readable where there are events: *@fds, as many as it returns. */
-nfds_t trace_fds(const struct trace *trace, const int **fds);
+/* CLOCK_MONOTONIC, as the times of events. */
+uint64_t trace_now(const struct trace *trace);
+
+/* How many descriptors trace_poll() takes. */
+#define TRACE_OTHERS	2
 
 /*
- * The next event there is, in the order of their times. Returns false where there is none,
- * for now.
+ * Waits until there are events, or what @others, TRACE_OTHERS of them, wait for, or so many
+ * milliseconds have passed. Sets their @revents, to 0 where it was interrupted.
+ */
+void trace_poll(struct trace *trace, struct pollfd *others, int timeout);
+
+/*
+ * The next event of those that there were when trace_poll() was called, in the order of their
+ * times. Returns false where there is none.
  */
 bool trace_next(struct trace *trace, struct trace_event *event);
 
