@@ -424,6 +424,87 @@ TEST_F(log, it_ends_with_who_reads_it)
 	tool_free(&log);
 }
 
+/* ctx log into a pipe that has no room; @out is the end that could be read. */
+static void start_unread(struct tool *log, int out[2])
+{
+	char lines[4096];
+	int flags;
+
+	memset(lines, '\n', sizeof(lines));
+	pipe2(out, O_CLOEXEC);
+	flags = fcntl(out[1], F_GETFL);
+	fcntl(out[1], F_SETFL, flags | O_NONBLOCK);
+	while (write(out[1], lines, sizeof(lines)) > 0)
+		;
+	fcntl(out[1], F_SETFL, flags);
+	log->out_fd = out[1];
+	log->err_fd = memfd_create("err", MFD_CLOEXEC);
+	tool_exec(log, (char *[]){ "ctx", "log", NULL });
+}
+
+TEST_F(log, signals_end_it_while_nobody_reads_it)
+{
+	static const int signals[] = { SIGINT, SIGTERM };
+	int job[] = { new(self->dev, "a"), new(self->dev, "b") }, out[2];
+	struct tool log;
+	unsigned int i;
+
+	for (i = 0; i < ctx_array_size(signals); i++) {
+		start_unread(&log, out);
+		ASSERT_TRUE(wait_for_log(log.pid, "ctx_wake"));
+		EXPECT_EQ(0, ctx_cancel(job[i], EIO, NULL));
+		kill(log.pid, signals[i]);
+		tool_end(&log);
+		EXPECT_EQ(128 + signals[i], log.status);
+		check_text("", log.err);
+		EXPECT_EQ(0, nr_instances());
+		tool_free(&log);
+		close(out[0]);
+		close(job[i]);
+	}
+}
+
+TEST_F(log, who_reads_it_late_misses_nothing)
+{
+	int job = new(self->dev, "job"), out[2];
+	struct tool log;
+	FILE *in;
+	char line[256] = "\n";
+
+	start_unread(&log, out);
+	ASSERT_TRUE(wait_for_log(log.pid, "ctx_wake"));
+	EXPECT_EQ(0, ctx_cancel(job, EIO, "what it is about"));
+	in = fdopen(out[0], "r");
+	while (*line == '\n' && fgets(line, sizeof(line), in))
+		;
+	check_text(format("TIME  #%llu job  cancelled EIO \"what it is about\"  by %d(tester)" ONE,
+			  ctx_id(job), getpid()), with_times(line, "TIME", "TOOK"));
+	kill(log.pid, SIGTERM);
+	tool_end(&log);
+	EXPECT_EQ(128 + SIGTERM, log.status);
+	tool_free(&log);
+	fclose(in);
+	close(job);
+}
+
+TEST_F(log, full_disk_is_told_for_what_it_is)
+{
+	int job = new(self->dev, "job");
+	struct tool log;
+
+	log.out_fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	log.err_fd = memfd_create("err", MFD_CLOEXEC);
+	tool_exec(&log, (char *[]){ "ctx", "log", NULL });
+	ASSERT_TRUE(wait_for_log(log.pid, "ctx_wake"));
+	EXPECT_EQ(0, ctx_cancel(job, 0, NULL));
+	tool_end(&log);
+	check_text("ctx log: cannot write the output: No space left on device\n", log.err);
+	EXPECT_EQ(2, log.status);
+	EXPECT_EQ(0, nr_instances());
+	tool_free(&log);
+	close(job);
+}
+
 TEST_F(log, what_a_killed_one_left_is_removed_by_the_next)
 {
 	struct tool killed, other, log;

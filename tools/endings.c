@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Commands that go on until a signal ends them, and have to clean up before that does.
+ *
+ * The signals are blocked, and a descriptor tells of them. A write to what may have no room for
+ * it is interrupted by them, and the descriptor tells of them after that.
  */
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -10,20 +15,33 @@
 #include "ctx.h"
 #include "endings.h"
 
+/* The blocked ones; and which has come while they were not. */
+static sigset_t endings;
+static volatile sig_atomic_t came;
+
+static void note(int sig)
+{
+	came = sig;
+}
+
 int endings_block(void)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE };
+	/* Not SA_RESTART: it is to interrupt. */
+	const struct sigaction interrupt = { .sa_handler = note };
 	struct sigaction action;
-	sigset_t set;
 	size_t i;
 	int fd;
 
-	sigemptyset(&set);
+	sigemptyset(&endings);
 	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		if (!sigaction(signals[i], NULL, &action) && action.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+			sigaddset(&endings, signals[i]);
+	sigprocmask(SIG_BLOCK, &endings, NULL);
+	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (sigismember(&endings, signals[i]))
+			sigaction(signals[i], &interrupt, NULL);
+	fd = signalfd(-1, &endings, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		die("cannot wait for signals: %s", strerror(errno));
 	return fd;
@@ -34,6 +52,59 @@ int endings_take(int fd)
 	struct signalfd_siginfo info;
 
 	return read(fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+static ssize_t write_interruptibly(int out, const char *text, size_t len)
+{
+	ssize_t n;
+	int error;
+
+	sigprocmask(SIG_UNBLOCK, &endings, NULL);
+	n = write(out, text, len);
+	error = errno;
+	sigprocmask(SIG_BLOCK, &endings, NULL);
+	if (came)
+		raise(came);
+	came = 0;
+	errno = error;
+	return n;
+}
+
+size_t endings_write(int fd, int out, const char *text, size_t len)
+{
+	struct pollfd fds[] = {
+		{ .fd = out, .events = POLLOUT },
+		{ .fd = fd, .events = POLLIN },
+	};
+	size_t done = 0, part;
+	ssize_t n;
+
+	while (done < len) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		errno = EINTR;
+		if (!fds[0].revents)
+			break;
+		/* A pipe that has room has it for so much. */
+		part = len - done < PIPE_BUF ? len - done : PIPE_BUF;
+		n = write_interruptibly(out, text + done, part);
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno != EAGAIN)
+			break;
+	}
+	return done;
+}
+
+void endings_close(int fd)
+{
+	int sig;
+
+	close(fd);
+	for (sig = 1; sig < NSIG; sig++)
+		if (sigismember(&endings, sig) == 1)
+			(void)signal(sig, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &endings, NULL);
 }
 
 void endings_die(int sig)

@@ -6,6 +6,7 @@
 #define CTX_ENDINGS_H
 
 #include <signal.h>
+#include <stddef.h>
 
 /*
  * Blocks the signals that end a program, but those that are ignored. Returns a descriptor
@@ -15,6 +16,16 @@ int endings_block(void);
 
 /* Which has come to @fd; 0 for none. */
 int endings_take(int fd);
+
+/*
+ * Writes all of that to @out, however long it takes, unless one of the signals comes meanwhile,
+ * or came before and @out takes no more at once. Returns how much it has written; less than @len
+ * with errno set, to EINTR for a signal.
+ */
+size_t endings_write(int fd, int out, const char *text, size_t len);
+
+/* The end of all that: @fd is closed, and signals end the program by themselves again. */
+void endings_close(int fd);
 
 /* Ends the program by @sig, as though it had not been blocked. */
 void endings_die(int sig) __attribute__((noreturn));

@@ -32,10 +32,14 @@ struct slot {
 
 struct log {
 	struct trace *trace;
+	int endings;
+	FILE *out;			/* to stdout, but never in the way of a signal */
+	int error;			/* of writing to it */
 	char **filters;			/* names and ids; none are all */
 	int nr_filters;
 	bool json;
 	bool all;
+	bool lost;			/* it is yet to be told that events were */
 	unsigned long left;		/* lines, where @limited */
 	bool limited;
 	int64_t to_wall;		/* what CLOCK_REALTIME is ahead of the trace's clock */
@@ -74,7 +78,7 @@ static bool is_wanted(const struct log *log, const struct trace_event *event)
 	return !log->nr_filters;
 }
 
-static void put_time(const struct log *log, const struct trace_event *event)
+static void put_time(FILE *out, const struct log *log, const struct trace_event *event)
 {
 	int64_t wall = (int64_t)event->time + log->to_wall;
 	time_t seconds = wall / (int64_t)NSEC_PER_SEC;
@@ -83,39 +87,39 @@ static void put_time(const struct log *log, const struct trace_event *event)
 
 	if (localtime_r(&seconds, &tm))
 		(void)strftime(text, sizeof(text), "%H:%M:%S", &tm);
-	printf("%s.%06u  ", text, (unsigned int)(wall % (int64_t)NSEC_PER_SEC / 1000));
+	fprintf(out, "%s.%06u  ", text, (unsigned int)(wall % (int64_t)NSEC_PER_SEC / 1000));
 }
 
 /* "12us", "3.4ms", "2.0s" */
-static void put_short(uint64_t ns)
+static void put_short(FILE *out, uint64_t ns)
 {
 	if (ns < 1000000)
-		printf("%" PRIu64 "us", ns / 1000);
+		fprintf(out, "%" PRIu64 "us", ns / 1000);
 	else if (ns < NSEC_PER_SEC)
-		printf("%.1fms", (double)ns / 1e6);
+		fprintf(out, "%.1fms", (double)ns / 1e6);
 	else
-		printf("%.1fs", (double)ns / 1e9);
+		fprintf(out, "%.1fs", (double)ns / 1e9);
 }
 
-static void put_process(pid_t pid, const char *comm)
+static void put_process(FILE *out, pid_t pid, const char *comm)
 {
-	printf("  by %d", pid);
+	fprintf(out, "  by %d", pid);
 	if (*comm) {
-		putchar('(');
-		put_text(stdout, comm, strlen(comm));
-		putchar(')');
+		putc('(', out);
+		put_text(out, comm, strlen(comm));
+		putc(')', out);
 	}
 }
 
-static void put_walk(const struct trace_event *event)
+static void put_walk(FILE *out, const struct trace_event *event)
 {
-	printf("  %" PRIu64 " context%s, %" PRIu64 " waited for, ", event->reached,
+	fprintf(out, "  %" PRIu64 " context%s, %" PRIu64 " waited for, ", event->reached,
 	       event->reached == 1 ? "" : "s", event->woken);
-	put_short(event->ns);
+	put_short(out, event->ns);
 }
 
 /* As what the commands that look at a context print. */
-static void put_why(const struct trace_event *event)
+static void put_why(FILE *out, const struct trace_event *event)
 {
 	struct ctx_info info = {
 		.err = event->err,
@@ -124,39 +128,41 @@ static void put_why(const struct trace_event *event)
 	};
 
 	memcpy(info.message, event->message, info.message_len);
-	fputs(state_name(&info), stdout);
-	put_reason(stdout, &info);
+	fputs(state_name(&info), out);
+	put_reason(out, &info);
 }
 
 static void print_text(const struct log *log, const struct trace_event *event, bool walked)
 {
-	put_time(log, event);
-	printf("#%" PRIu64 " ", event->id);
-	put_name(stdout, event->name);
-	fputs("  ", stdout);
+	FILE *out = log->out;
+
+	put_time(out, log, event);
+	fprintf(out, "#%" PRIu64 " ", event->id);
+	put_name(out, event->name);
+	fputs("  ", out);
 	switch (event->kind) {
 	case TRACE_CREATE:
-		fputs("created", stdout);
+		fputs("created", out);
 		if (event->parent)
-			printf(" below #%" PRIu64, event->parent);
-		put_process(event->thread, event->comm);
+			fprintf(out, " below #%" PRIu64, event->parent);
+		put_process(out, event->thread, event->comm);
 		break;
 	case TRACE_RELEASE:
-		fputs("released", stdout);
-		put_process(event->thread, event->comm);
+		fputs("released", out);
+		put_process(out, event->thread, event->comm);
 		break;
 	case TRACE_CANCEL:
-		put_why(event);
+		put_why(out, event);
 		if (event->canceller)
-			put_process(event->canceller, event->comm);
+			put_process(out, event->canceller, event->comm);
 		if (walked)
-			put_walk(event);
+			put_walk(out, event);
 		break;
 	default:
-		fputs("reached", stdout);
-		put_walk(event);
+		fputs("reached", out);
+		put_walk(out, event);
 	}
-	putchar('\n');
+	putc('\n', out);
 }
 
 static void json_process(struct json *json, const char *key, pid_t pid, const char *comm)
@@ -204,7 +210,7 @@ static void print_json(const struct log *log, const struct trace_event *event, b
 		[TRACE_RELEASE]	= "release",
 		[TRACE_LOST]	= "lost",
 	};
-	struct json json = { .out = stdout };
+	struct json json = { .out = log->out };
 
 	json_open(&json, NULL, '{');
 	json_text(&json, "event", names[event->kind], strlen(names[event->kind]));
@@ -222,7 +228,7 @@ static void print_json(const struct log *log, const struct trace_event *event, b
 	if (walked)
 		json_walk(&json, event);
 	json_close(&json, '}');
-	putchar('\n');
+	putc('\n', log->out);
 }
 
 /* One line, unless there have been enough. */
@@ -318,7 +324,7 @@ static void take(struct log *log, const struct trace_event *event)
 		take_walk(log, event);
 		break;
 	case TRACE_LOST:
-		complain("events were lost: there are more than can be read");
+		log->lost = true;
 		if (log->json)
 			print(log, event, false);
 		break;
@@ -355,43 +361,71 @@ static bool take_batch(struct log *log)
 
 static bool is_over(const struct log *log)
 {
-	return (log->limited && !log->left) || ferror(stdout);
+	return (log->limited && !log->left) || log->error;
 }
 
-/* Waits until there is something to read, or a tick has passed. Returns a signal, or 0. */
-static int wait_for_more(struct log *log, int endings, bool more)
+/* Whoever reads that may be slow, as with the output. */
+static void tell_lost(struct log *log)
+{
+	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (log->lost && poll(&fd, 1, 0) == 1) {
+		complain("events were lost: there are more than can be read");
+		log->lost = false;
+	}
+}
+
+/*
+ * Waits until there is something to read, or a tick has passed. Returns whether it is over: by
+ * a signal, or because nobody reads what is written.
+ */
+static bool wait_for_more(struct log *log, bool more)
 {
 	struct pollfd others[TRACE_OTHERS] = {
-		{ .fd = endings, .events = POLLIN },
+		{ .fd = log->endings, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },
 	};
 
 	trace_poll(log->trace, others, more ? 0 : TICK_MS);
-	/* Nobody reads what is written. */
 	if (others[1].revents & (POLLERR | POLLHUP))
-		return SIGPIPE;
-	return others[0].revents ? endings_take(endings) : 0;
+		log->error = EPIPE;
+	return log->error || others[0].revents;
 }
 
-static int follow(struct log *log, int endings)
+static int follow(struct log *log)
 {
-	bool more = false, gone = false;
-	int sig = 0;
+	bool more = false, gone = false, ended = false;
+	int sig;
 
-	while (!sig && !gone && !is_over(log)) {
+	while (!ended && !gone && !is_over(log)) {
 		gone = !more && !trace_has_events(log->trace);
-		sig = wait_for_more(log, endings, more || gone);
+		ended = wait_for_more(log, more || gone);
 		more = take_batch(log);
 		gone = gone && !more;
-		tell_late(log, sig || gone);
-		fflush(stdout);
+		tell_late(log, ended || gone);
+		fflush(log->out);
+		tell_lost(log);
 	}
 	trace_close(log->trace);
+	sig = log->error == EPIPE ? SIGPIPE : endings_take(log->endings);
 	if (sig)
 		endings_die(sig);
-	if (gone)
+	endings_close(log->endings);
+	if (log->error)
+		complain("cannot write the output: %s", strerror(log->error));
+	else if (gone)
 		complain("the module was unloaded");
-	return gone ? STATUS_ERROR : STATUS_YES;
+	return log->error || gone ? STATUS_ERROR : STATUS_YES;
+}
+
+static ssize_t write_out(void *cookie, const char *text, size_t size)
+{
+	struct log *log = cookie;
+	size_t n = endings_write(log->endings, STDOUT_FILENO, text, size);
+
+	if (n < size)
+		log->error = errno;
+	return (ssize_t)n;
 }
 
 static void help(void)
@@ -432,7 +466,7 @@ int cmd_log(int argc, char **argv)
 		{},
 	};
 	struct log *log = need(calloc(1, sizeof(*log)));
-	int c, endings, status;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, ":ac:Jh", options, NULL)) != -1) {
 		switch (c) {
@@ -455,11 +489,12 @@ int cmd_log(int argc, char **argv)
 	}
 	log->filters = argv + optind;
 	log->nr_filters = argc - optind;
-	endings = endings_block();
+	log->out = need(fopencookie(log, "w", (cookie_io_functions_t){ .write = write_out }));
+	log->endings = endings_block();
 	log->trace = trace_open(1U << TRACE_CANCEL | 1U << TRACE_WAKE |
 				(log->all ? 1U << TRACE_CREATE | 1U << TRACE_RELEASE : 0));
-	status = follow(log, endings);
-	close(endings);
+	status = follow(log);
+	(void)fclose(log->out);
 	free(log);
 	return status;
 }
