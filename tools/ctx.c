@@ -74,6 +74,16 @@ void die(const char *format, ...)
 	exit(command->usage_status);
 }
 
+/* Why something could not be written: a later call may have changed errno. */
+static int output_error;
+
+bool flush_output(void)
+{
+	if (fflush(stdout) && !output_error)
+		output_error = errno;
+	return !output_error && !ferror(stdout);
+}
+
 void *need(void *memory)
 {
 	if (!memory)
@@ -197,8 +207,9 @@ int main(int argc, char **argv)
 	}
 
 	/* What could not be written must not look like success. */
-	if (fflush(stdout) || ferror(stdout)) {
-		complain("cannot write the output: %s", strerror(errno));
+	if (!flush_output()) {
+		complain("cannot write the output%s%s", output_error ? ": " : "",
+			 output_error ? strerror(output_error) : "");
 		return command->usage_status;
 	}
 	return status;

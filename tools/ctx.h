@@ -56,6 +56,9 @@ int bad_option(int c, char **argv, const struct option *options);
 /* The same as complain(), and the end of the program. */
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* Returns false where that, or anything before, could not be written; main() says so. */
+bool flush_output(void);
+
 /* @memory, which is not NULL when this returns. */
 void *need(void *memory);
 

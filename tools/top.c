@@ -64,7 +64,7 @@ static int show_plain(struct top *top)
 			return complain_of_look();
 		if (!top_draw(&page, &top->snapshot))
 			need(NULL);
-		if (!--n || fflush(stdout) || ferror(stdout))
+		if (!flush_output() || !--n)
 			return STATUS_YES;
 		putchar('\n');
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &top->delay, NULL);

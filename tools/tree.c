@@ -118,7 +118,7 @@ static int show_for_ever(const struct query *query)
 		shown = terminal ? show_on_terminal(query) : show(stdout, query);
 		if (!terminal && !one_line)
 			putchar('\n');
-		if (fflush(stdout) || !shown)
+		if (!flush_output() || !shown)
 			return STATUS_ERROR;
 		left = query->interval;
 		while (nanosleep(&left, &left) && errno == EINTR)

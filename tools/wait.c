@@ -116,7 +116,7 @@ static void collect(struct wait *wait)
 		wait->nr_left--;
 	}
 	/* Who reads the lines acts on each as it comes. */
-	fflush(stdout);
+	flush_output();
 }
 
 /*
