@@ -434,12 +434,13 @@ static void help(void)
 	     "Print a line for each cancellation as it happens: time, id, name, state, cause,\n"
 	     "message, who cancelled, how many contexts that reached, how many of those were\n"
 	     "waited for, and how long it took to tell them. With arguments, of those contexts\n"
-	     "alone.\n\n"
+	     "alone; what is cancelled with one above it has no line of its own.\n\n"
 	     "  -a, --all                 creations and releases, too\n"
 	     "  -c, --count=N             end after N lines\n"
 	     "  -J, --json                one JSON object a line\n"
 	     "  -h, --help                this text\n\n"
-	     "It traces the kernel, which takes root.");
+	     "It traces the kernel, which takes root. SIGKILL leaves an instance of tracefs\n"
+	     "behind, which the next ctx log removes.");
 }
 
 /* Returns false after having said what is wrong. */
