@@ -6,6 +6,8 @@
 #include "ctx_command.h"
 #include "race.h"
 
+#include <linux/sched.h>
+
 FIXTURE(names) {
 	int dev;
 };
@@ -91,6 +93,63 @@ TEST_F(names, lists_the_candidates_of_an_ambiguous_name)
 	check_tool(0, "", "", "cancel", format("#%llu", ctx_id(a)));
 	check_cancelled(a, ECANCELED, ECANCELED, ctx_id(a));
 	check_alive(b);
+}
+
+/* A fork that has this pid. */
+static pid_t fork_as(pid_t pid)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* In whole seconds, as fdinfo tells it. */
+static int age_of(int fd)
+{
+	char *path = format("/proc/self/fdinfo/%d", fd), line[256];
+	FILE *file = fopen(path, "re");
+	int age = -1;
+
+	while (file && age < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "ctx-age:", strlen("ctx-age:")))
+			age = atoi(line + strlen("ctx-age:"));
+	fclose(file);
+	return age;
+}
+
+TEST_F(names, takes_nobody_for_the_maker_who_has_its_pid_now)
+{
+	char *name = own_name("orphan");
+	int pair[2], a, b;
+	pid_t maker, other;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	in_child(maker) {
+		EXPECT_EQ(0, ctx_send_fd(pair[1], new(self->dev, name)));
+		EXPECT_EQ(0, ctx_send_fd(pair[1], new(self->dev, name)));
+	}
+	check_child(maker);
+	a = ctx_recv_fd(pair[0]);
+	b = ctx_recv_fd(pair[0]);
+	/* Ages are told in seconds. */
+	while (age_of(b) < 2)
+		usleep(10000);
+	other = fork_as(maker);
+	if (other < 0)
+		SKIP(return, "no pid can be chosen: %s", strerror(errno));
+	if (!other) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	check_tool(2, "", format("ctx cancel: %s: 2 contexts have this name, so give an id: "
+				 "#%llu (process %d), #%llu (process %d)\n", name, ctx_id(a), maker,
+				 ctx_id(b), maker), "cancel", name);
+	end_holder(other);
 }
 
 TEST_F(names, takes_the_only_one_that_is_alive)

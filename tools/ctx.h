@@ -153,6 +153,9 @@ void forest_scan_process(struct forest *forest, pid_t pid);
 /* What the process is called, without a NUL. Returns the length; 0 where it is not there. */
 size_t process_name(pid_t pid, char *name, size_t size);
 
+/* Whether it was there so many seconds ago; false, too, where that cannot be told. */
+bool process_is_older(pid_t pid, int64_t age);
+
 void forest_free(struct forest *forest);
 
 /* What a descriptor of a process is. */

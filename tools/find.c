@@ -92,28 +92,42 @@ static bool narrow(struct found *found, bool (*is)(const struct ctx_info *info))
 	return nr;
 }
 
+/* In seconds; -1 where it cannot be told. */
+static int64_t age_of(uint64_t id)
+{
+	struct descriptor descriptor = { .age = -1 };
+	int fd = ctxfd_open(id, 0);
+
+	if (fd < 0)
+		return -1;
+	descriptor_look(getpid(), fd, &descriptor);
+	close(fd);
+	return descriptor.age;
+}
+
+/* "make, ", unless the pid may be another's by now */
+static void put_maker(FILE *out, const struct ctx_info *info)
+{
+	int64_t age = age_of(info->id);
+	char name[64];
+	size_t len = 0;
+
+	if (age >= 0 && process_is_older(info->maker, age))
+		len = process_name(info->maker, name, sizeof(name));
+	if (len)
+		fprintf(out, "%.*s, ", (int)len, name);
+	fprintf(out, "process %d", info->maker);
+}
+
 /* "#12 (make, process 345)" */
 static void put_candidate(FILE *out, const struct ctx_info *info)
 {
-	char comm[16 + 1] = "", path[32];
-	FILE *file = NULL;
-
 	fprintf(out, "#%llu (", (unsigned long long)info->id);
-	if (info->maker > 0) {
-		snprintf(path, sizeof(path), "/proc/%d/comm", info->maker);
-		file = fopen(path, "re");
-	}
-	if (file) {
-		if (fgets(comm, sizeof(comm), file))
-			comm[strcspn(comm, "\n")] = '\0';
-		(void)fclose(file);
-	}
-	if (*comm)
-		fprintf(out, "%s, ", comm);
 	if (info->maker > 0)
-		fprintf(out, "process %d)", info->maker);
+		put_maker(out, info);
 	else
-		fprintf(out, "%s)", state_name(info));
+		fputs(state_name(info), out);
+	putc(')', out);
 }
 
 static void complain_with_candidates(const struct found *found, const char *text, const char *what)

@@ -273,6 +273,27 @@ size_t process_name(pid_t pid, char *name, size_t size)
 	return read_name(AT_FDCWD, path, name, size);
 }
 
+bool process_is_older(pid_t pid, int64_t age)
+{
+	char path[64], text[1024] = "", *rest;
+	unsigned long long start;
+	struct timespec now;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	len = read_name(AT_FDCWD, path, text, sizeof(text) - 1);
+	text[len] = '\0';
+	/* The command is in brackets, and may have any in it. */
+	rest = strrchr(text, ')');
+	/* NOLINTNEXTLINE(cert-err34-c): written by the kernel */
+	if (!rest || sscanf(rest, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			    "%*s %*s %*s %*s %llu", &start) != 1)
+		return false;
+	/* It started on the clock that goes on in suspend, so it may look younger, never older. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)(start / (unsigned long long)sysconf(_SC_CLK_TCK)) <= now.tv_sec - age;
+}
+
 static const struct process *the_process(struct look *look)
 {
 	struct process *process;
