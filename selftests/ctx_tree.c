@@ -452,6 +452,23 @@ TEST_F(ctx, json_is_utf8_whatever_the_names_are)
 	check_raw("x\\xff\\xc3\n", "ls", "NAME", by_id(b));
 }
 
+TEST_F(ctx, flags_are_how_a_context_was_made)
+{
+	int a = new_with(self->dev, "a", CTX_CREATE_DETACHED | CTX_CREATE_WITHOUT_CANCEL);
+	int b = new_with(self->dev, "b", CTX_CREATE_OWNED), c = new(self->dev, "c");
+
+	ASSERT_LE(0, b);
+	check_tool(0, "NAME FLAGS\na    detached without-cancel\nb    owned\nc\n", "",
+		   "ls", "-o", "NAME,FLAGS");
+	check_raw("a detached,without-cancel\nb owned\nc -\n", "ls", "NAME,FLAGS");
+	check_json("[{\"name\":\"a\",\"flags\":[\"detached\",\"without-cancel\"]},"
+		   "{\"name\":\"b\",\"flags\":[\"owned\"]},{\"name\":\"c\",\"flags\":[]}]",
+		   "ls", "-Jo", "NAME,FLAGS");
+	close(a);
+	close(b);
+	close(c);
+}
+
 TEST_F(ctx, dot_is_a_graph)
 {
 	int a = new(self->dev, "a \"b\\"), b = new(a, "\n"), c = new(self->dev, "c"), both;

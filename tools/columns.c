@@ -220,6 +220,24 @@ static void put_depth(FILE *out, struct view *, const struct node *node, const s
 	fprintf(out, "%u", node->info->depth);
 }
 
+static void put_flags(FILE *out, struct view *, const struct node *node, const struct look *look)
+{
+	const char *gap = "", *comma = look->form == FORM_TABLE ? " " : ",";
+	unsigned int bit;
+
+	if (look->form == FORM_JSON)
+		putc('[', out);
+	for (bit = 0; flag_name(bit); bit++) {
+		if (!(node->info->flags & 1U << bit))
+			continue;
+		fputs(gap, out);
+		put_bytes(out, look, flag_name(bit), strlen(flag_name(bit)));
+		gap = comma;
+	}
+	if (look->form == FORM_JSON)
+		putc(']', out);
+}
+
 static void put_children(FILE *out, struct view *, const struct node *node, const struct look *)
 {
 	fprintf(out, "%u", node->info->nr_children);
@@ -245,6 +263,7 @@ static const struct column columns[] = {
 	{ "PARENT", SCOLS_FL_RIGHT, put_parent, "its first parent" },
 	{ "PARENTS", 0, put_parents, "its further parents" },
 	{ "DEPTH", SCOLS_FL_RIGHT, put_depth, "how many first parents are above it" },
+	{ "FLAGS", 0, put_flags, "timeout, detached, without-cancel, owned: how it was made" },
 	{ "CHILDREN", SCOLS_FL_RIGHT, put_children, "how many children are alive" },
 };
 

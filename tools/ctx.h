@@ -105,6 +105,9 @@ bool locale_is_utf8(void);
 /* "alive", "cancelled" or "timed out". */
 const char *state_name(const struct ctx_info *info);
 
+/* What the flag 1 << @bit that a context was made with is called; NULL after the last one. */
+const char *flag_name(unsigned int bit);
+
 /* What follows the state: [CAUSE] ["MESSAGE"], each with a blank before it. */
 void put_reason(FILE *out, const struct ctx_info *info);
 

@@ -10,18 +10,6 @@
 
 #include "ctx.h"
 
-static const struct {
-	uint32_t flag;
-	const char *name;
-} flags[] = {
-	{ CTX_CREATE_TIMEOUT,		"timeout" },
-	{ CTX_CREATE_DETACHED,		"detached" },
-	{ CTX_CREATE_WITHOUT_CANCEL,	"without-cancel" },
-	{ CTX_CREATE_OWNED,		"owned" },
-};
-
-#define NR_FLAGS	(sizeof(flags) / sizeof(*flags))
-
 static void put_key(const char *key)
 {
 	int width = 11 - (int)strlen(key);
@@ -85,12 +73,12 @@ static void print_time(const char *key, uint64_t time)
 static void print_flags(uint32_t set)
 {
 	const char *gap = "";
-	size_t i;
+	unsigned int bit;
 
 	put_key("flags");
-	for (i = 0; i < NR_FLAGS; i++) {
-		if (set & flags[i].flag) {
-			printf("%s%s", gap, flags[i].name);
+	for (bit = 0; flag_name(bit); bit++) {
+		if (set & 1U << bit) {
+			printf("%s%s", gap, flag_name(bit));
 			gap = " ";
 		}
 	}
@@ -178,7 +166,7 @@ static void print(const struct context *context)
 
 static void print_json(struct json *json, const struct context *context)
 {
-	size_t i;
+	unsigned int bit;
 
 	json_line(json);
 	json_open(json, NULL, '{');
@@ -188,9 +176,9 @@ static void print_json(struct json *json, const struct context *context)
 	else
 		json_null(json, "cancelled_at");
 	json_open(json, "flag_names", '[');
-	for (i = 0; i < NR_FLAGS; i++)
-		if (context->info.flags & flags[i].flag)
-			json_text(json, NULL, flags[i].name, strlen(flags[i].name));
+	for (bit = 0; flag_name(bit); bit++)
+		if (context->info.flags & 1U << bit)
+			json_text(json, NULL, flag_name(bit), strlen(flag_name(bit)));
 	json_close(json, ']');
 	json_close(json, '}');
 }

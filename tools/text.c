@@ -138,6 +138,14 @@ const char *state_name(const struct ctx_info *info)
 	return !info->err ? "alive" : info->err == ETIMEDOUT ? "timed out" : "cancelled";
 }
 
+const char *flag_name(unsigned int bit)
+{
+	/* In the order of CTX_CREATE_*. */
+	static const char *const names[] = { "timeout", "detached", "without-cancel", "owned" };
+
+	return bit < sizeof(names) / sizeof(*names) ? names[bit] : NULL;
+}
+
 void put_reason(FILE *out, const struct ctx_info *info)
 {
 	const char *name = cause_name(info->cause);
