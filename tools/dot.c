@@ -7,7 +7,10 @@
 
 #include "view.h"
 
-/* In a label of graphviz, too, a backslash escapes: what is escaped is escaped again. */
+/*
+ * In a label of graphviz, too, a backslash escapes: what is escaped is escaped again. An
+ * ampersand begins an entity of HTML.
+ */
 static void put_label(FILE *out, const struct ctx_info *info)
 {
 	size_t len, i;
@@ -22,6 +25,8 @@ static void put_label(FILE *out, const struct ctx_info *info)
 		if (text[i] == '\\' || text[i] == '"')
 			putc('\\', out);
 		putc(text[i], out);
+		if (text[i] == '&')
+			fputs("amp;", out);
 	}
 	fprintf(out, "\\n%s", state_name(info));
 	free(text);
