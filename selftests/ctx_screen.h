@@ -18,6 +18,8 @@ struct screen {
 	unsigned int columns;
 	unsigned int y;
 	unsigned int x;		/* @columns once the last one is written */
+	unsigned int top;	/* the rows that are scrolled: from there */
+	unsigned int below;	/* to before there; 0 for the end of the screen */
 	/* UTF-8; "" where nothing was written, and behind what is two columns wide */
 	char cells[SCREEN_ROWS][SCREEN_COLUMNS][8];
 	char sequence[32];	/* what has come of one that begins with ESC */
@@ -68,31 +70,35 @@ static inline void screen_erase(struct screen *screen, unsigned int from, unsign
 		screen->cells[at / screen->columns][at % screen->columns][0] = '\0';
 }
 
+static inline unsigned int screen_bottom(const struct screen *screen)
+{
+	return (screen->below ? screen->below : screen->rows) - 1;
+}
+
 static inline void screen_line_feed(struct screen *screen)
 {
-	unsigned int y;
+	unsigned int y, bottom = screen_bottom(screen);
 
-	if (screen->y + 1 < screen->rows) {
-		screen->y++;
+	if (screen->y != bottom) {
+		screen->y += screen->y + 1 < screen->rows;
 		return;
 	}
-	for (y = 1; y < screen->rows; y++)
-		memcpy(screen->cells[y - 1], screen->cells[y], sizeof(screen->cells[y]));
-	screen_erase(screen, (screen->rows - 1) * screen->columns,
-		     screen->rows * screen->columns);
+	for (y = screen->top; y < bottom; y++)
+		memcpy(screen->cells[y], screen->cells[y + 1], sizeof(screen->cells[y]));
+	screen_erase(screen, bottom * screen->columns, (bottom + 1) * screen->columns);
 }
 
 static inline void screen_reverse_feed(struct screen *screen)
 {
 	unsigned int y;
 
-	if (screen->y) {
-		screen->y--;
+	if (screen->y != screen->top) {
+		screen->y -= screen->y > 0;
 		return;
 	}
-	for (y = screen->rows - 1; y; y--)
+	for (y = screen_bottom(screen); y > screen->top; y--)
 		memcpy(screen->cells[y], screen->cells[y - 1], sizeof(screen->cells[y]));
-	screen_erase(screen, 0, screen->columns);
+	screen_erase(screen, screen->top * screen->columns, (screen->top + 1) * screen->columns);
 }
 
 static inline void screen_put(struct screen *screen, const char *text, size_t len)
@@ -145,6 +151,12 @@ static inline void screen_control(struct screen *screen, char end)
 	case 'K':
 		screen_erase(screen, n ? screen->y * width : at,
 			     n == 1 ? at + 1 : (screen->y + 1) * width);
+		break;
+	case 'r':
+		screen->top = n && n <= screen->rows ? n - 1 : 0;
+		screen->below = m && m <= screen->rows ? m : 0;
+		screen->y = 0;
+		screen->x = 0;
 		break;
 	}
 	if (screen->y >= screen->rows)

@@ -285,19 +285,29 @@ static void show(struct shown *shown, unsigned int rows, unsigned int columns)
 				(char *[]){ "ctx", "top", "--delay=1h", NULL });
 }
 
+/* Shows what comes next. Returns false where nothing does. */
+static bool show_more(struct shown *shown)
+{
+	struct pollfd pfd = { .fd = shown->terminal, .events = POLLIN };
+	char bytes[4096];
+	ssize_t n;
+
+	if (poll(&pfd, 1, CTX_WAIT_MS) != 1)
+		return false;
+	n = read(shown->terminal, bytes, sizeof(bytes));
+	if (n <= 0)
+		return false;
+	screen_feed(&shown->screen, bytes, n);
+	return true;
+}
+
 /* Shows what comes until @part is there. */
 static bool wait_for_screen(struct shown *shown, const char *part)
 {
-	struct pollfd pfd = { .fd = shown->terminal, .events = POLLIN };
-	char bytes[4096], *text;
 	bool found = false;
-	ssize_t n;
+	char *text;
 
-	while (!found && poll(&pfd, 1, TOOL_WAIT_MS) == 1) {
-		n = read(shown->terminal, bytes, sizeof(bytes));
-		if (n <= 0)
-			break;
-		screen_feed(&shown->screen, bytes, n);
+	while (!found && show_more(shown)) {
 		text = screen_text(&shown->screen);
 		found = strstr(text, part);
 		free(text);
@@ -366,6 +376,60 @@ TEST_F(top, it_fills_the_screen_of_80_columns)
 TEST_F(top, it_fills_the_screen_of_200_columns)
 {
 	check_shown(50, 200, "top-200.txt");
+}
+
+#define USERS_HEADING	"NEXT  USER\n"
+#define NAMES_HEADING	"NEXT  NAME\n"
+#define LEFT_HEADING	"ID  USER      NAME\n"
+
+static void press(struct shown *shown, const char *key)
+{
+	if (write(shown->terminal, key, 1) != 1)
+		abort();
+}
+
+/* Shows what comes until all three headings are there, or not, as @which says in bits. */
+static bool wait_for_headings(struct shown *shown, unsigned int which)
+{
+	static const char *const headings[] = { USERS_HEADING, NAMES_HEADING, LEFT_HEADING };
+	unsigned int i, seen;
+	char *text;
+
+	do {
+		text = screen_text(&shown->screen);
+		for (i = seen = 0; i < 3; i++)
+			seen |= (strstr(text, headings[i]) ? 1U : 0) << i;
+		if (seen == which && strstr(text, KEYS))
+			return true;
+	} while (show_more(shown));
+	fprintf(stderr, "# %s", text);
+	return false;
+}
+
+TEST_F(top, keys_choose_what_is_shown)
+{
+	static const struct {
+		const char *key;
+		unsigned int headings;
+	} keys[] = {
+		{ "d", 4 }, { "u", 1 }, { "n", 2 }, { "x", 2 }, { "a", 7 }, { "d", 4 }, { "n", 2 },
+	};
+	struct shown *shown = calloc(1, sizeof(*shown));
+	unsigned int i;
+
+	if (access("/lib/terminfo/v/vt100", F_OK))
+		SKIP(return, "nobody knows what a vt100 can do");
+	make_some(self->dev);
+	show(shown, 24, 80);
+	ASSERT_TRUE(wait_for_headings(shown, 7));
+	for (i = 0; i < ctx_array_size(keys); i++) {
+		press(shown, keys[i].key);
+		EXPECT_TRUE(wait_for_headings(shown, keys[i].headings))
+			TH_LOG("after %s", keys[i].key);
+	}
+	press(shown, "q");
+	EXPECT_EQ(0, end_of(shown));
+	free(shown);
 }
 
 TEST_F(top, signals_end_it)
