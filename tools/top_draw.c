@@ -150,10 +150,13 @@ static bool draw_group(const struct top_page *page, const struct snapshot *snaps
 		return false;
 	fprintf(line.out, "%7zu  %9zu", group->nr_alive, group->nr_cancelled);
 	if (is_wide(page)) {
-		put_rate(line.out, snapshot, group->nr_created, 10);
-		put_rate(line.out, snapshot, group->nr_ended, 10);
+		fputs("  ", line.out);
+		put_rate(line.out, snapshot, group->nr_created, 8);
+		fputs("  ", line.out);
+		put_rate(line.out, snapshot, group->nr_ended, 8);
 	}
-	put_left(line.out, snapshot, group->deadline, 9);
+	fputs("  ", line.out);
+	put_left(line.out, snapshot, group->deadline, 7);
 	fputs("  ", line.out);
 	put_name(line.out, named ? group->name : user_name(group->uid));
 	return line_put(&line, page, false);
