@@ -406,6 +406,28 @@ static bool wait_for_headings(struct shown *shown, unsigned int which)
 	return false;
 }
 
+/* A terminal of the size that shows the contexts of make_some(), of which the first has the id. */
+#define start_shown(nr_rows, nr_columns, id) ({				\
+	struct shown *__shown = calloc(1, sizeof(*__shown));		\
+									\
+	if (access("/lib/terminfo/v/vt100", F_OK))			\
+		SKIP(return, "nobody knows what a vt100 can do");	\
+	*(id) = make_some(self->dev);					\
+	show(__shown, (nr_rows), (nr_columns));				\
+	ASSERT_LE(0, __shown->terminal);				\
+	__shown;							\
+})
+
+/* What lines are edited with is as it was, also where nobody has the terminal open any more. */
+#define check_sane(shown) ({						\
+	struct termios __modes = {};					\
+									\
+	EXPECT_EQ(0, tcgetattr((shown)->terminal, &__modes));		\
+	EXPECT_EQ(ICANON | ECHO | ISIG, __modes.c_lflag & (ICANON | ECHO | ISIG)); \
+	EXPECT_EQ(ICRNL, __modes.c_iflag & ICRNL);			\
+	EXPECT_EQ(OPOST | ONLCR, __modes.c_oflag & (OPOST | ONLCR));	\
+})
+
 TEST_F(top, keys_choose_what_is_shown)
 {
 	static const struct {
@@ -414,13 +436,11 @@ TEST_F(top, keys_choose_what_is_shown)
 	} keys[] = {
 		{ "d", 4 }, { "u", 1 }, { "n", 2 }, { "x", 2 }, { "a", 7 }, { "d", 4 }, { "n", 2 },
 	};
-	struct shown *shown = calloc(1, sizeof(*shown));
+	struct shown *shown;
 	unsigned int i;
+	__u64 id;
 
-	if (access("/lib/terminfo/v/vt100", F_OK))
-		SKIP(return, "nobody knows what a vt100 can do");
-	make_some(self->dev);
-	show(shown, 24, 80);
+	shown = start_shown(24, 80, &id);
 	ASSERT_TRUE(wait_for_headings(shown, 7));
 	for (i = 0; i < ctx_array_size(keys); i++) {
 		press(shown, keys[i].key);
@@ -429,20 +449,203 @@ TEST_F(top, keys_choose_what_is_shown)
 	}
 	press(shown, "q");
 	EXPECT_EQ(0, end_of(shown));
+	check_sane(shown);
 	free(shown);
+}
+
+TEST_F(top, what_others_wrote_is_cleared_on_request)
+{
+	struct shown *shown;
+	__u64 id;
+
+	shown = start_shown(24, 80, &id);
+	ASSERT_TRUE(wait_for_headings(shown, 7));
+	screen_feed(&shown->screen, "\033[H\033[JX", 7);
+	press(shown, "\f");
+	EXPECT_TRUE(wait_for_headings(shown, 7));
+	check_screen("top-80.txt", with_ids(screen_text(&shown->screen), id));
+	press(shown, "q");
+	EXPECT_EQ(0, end_of(shown));
+	free(shown);
+}
+
+static void resize(struct shown *shown, unsigned int rows, unsigned int columns)
+{
+	struct winsize size = { .ws_row = rows, .ws_col = columns };
+
+	shown->screen.rows = rows;
+	shown->screen.columns = columns;
+	ioctl(shown->terminal, TIOCSWINSZ, &size);
+}
+
+TEST_F(top, it_fills_a_terminal_that_changes_its_size)
+{
+	struct shown *shown;
+	__u64 id;
+
+	shown = start_shown(24, 80, &id);
+	ASSERT_TRUE(wait_for_headings(shown, 7));
+	resize(shown, 24, 44);
+	ASSERT_TRUE(wait_for_screen(shown, "ALIVE  CANCELLED     NEXT  USER\n"));
+	EXPECT_TRUE(wait_for_headings(shown, 7));
+	check_screen("top-44.txt", with_ids(screen_text(&shown->screen), id));
+	resize(shown, 50, 200);
+	ASSERT_TRUE(wait_for_screen(shown, "ALIVE  CANCELLED     NEW/S   ENDED/S     NEXT  USER\n"));
+	EXPECT_TRUE(wait_for_headings(shown, 7));
+	check_screen("top-200.txt", with_ids(screen_text(&shown->screen), id));
+	press(shown, "q");
+	EXPECT_EQ(0, end_of(shown));
+	free(shown);
+}
+
+TEST_F(top, small_terminal_has_what_comes_first)
+{
+	static const struct {
+		unsigned int rows, columns;
+		const char *text;
+	} sizes[] = {
+		{ 1, 20, "6 contexts: 5 alive\n" },
+		{ 3, 20, "6 contexts: 5 alive\na second: - new, -\n" },
+		{ 4, 8, "6 conte\na secon\n\n  ALIVE\n" },
+		{ 2, 2, "6\na\n" },
+	};
+	struct shown *shown;
+	unsigned int i;
+	__u64 id;
+
+	for (i = 0; i < ctx_array_size(sizes); i++) {
+		shown = start_shown(sizes[i].rows, sizes[i].columns, &id);
+		while (strcmp(screen_text(&shown->screen), sizes[i].text) && show_more(shown))
+			;
+		press(shown, "q");
+		EXPECT_EQ(0, end_of(shown));
+		check_text(sizes[i].text, screen_text(&shown->screen));
+		free(shown);
+		ASSERT_EQ(0, close_range(self->dev + 1, ~0U, 0));
+	}
 }
 
 TEST_F(top, signals_end_it)
 {
+	static const int signals[] = { SIGINT, SIGTERM, SIGQUIT };
+	struct shown *shown;
+	unsigned int i;
+	__u64 id;
+
+	for (i = 0; i < ctx_array_size(signals); i++) {
+		shown = start_shown(24, 80, &id);
+		ASSERT_TRUE(wait_for_screen(shown, KEYS));
+		kill(shown->pid, signals[i]);
+		EXPECT_EQ(signals[i], end_of(shown));
+		check_sane(shown);
+		free(shown);
+	}
+}
+
+TEST_F(top, it_ends_with_the_terminal)
+{
+	struct shown *shown;
+	__u64 id;
+	int status;
+
+	shown = start_shown(24, 80, &id);
+	ASSERT_TRUE(wait_for_screen(shown, KEYS));
+	close(shown->terminal);
+	EXPECT_EQ(shown->pid, waitpid(shown->pid, &status, 0));
+	EXPECT_EQ(SIGHUP, status);
+	free(shown);
+}
+
+TEST_F(top, it_ends_with_the_terminal_where_hangups_are_ignored)
+{
+	struct shown *shown;
+	__u64 id;
+	int status;
+
+	signal(SIGHUP, SIG_IGN);
+	shown = start_shown(24, 80, &id);
+	ASSERT_TRUE(wait_for_screen(shown, KEYS));
+	close(shown->terminal);
+	EXPECT_EQ(shown->pid, waitpid(shown->pid, &status, 0));
+	EXPECT_EQ(0, status);
+	free(shown);
+}
+
+/* A shell with one job, which it says is stopped, and puts into the foreground on SIGUSR1. */
+static void run_job(void)
+{
+	pid_t pid = fork();
+	sigset_t set;
+	int sig, status;
+
+	if (!pid) {
+		setpgid(0, 0);
+		signal(SIGTTOU, SIG_IGN);
+		tcsetpgrp(0, getpid());
+		signal(SIGTTOU, SIG_DFL);
+		execv(tool_path(), (char *[]){ "ctx", "top", "--delay=1h", NULL });
+		_exit(127);
+	}
+	signal(SIGTTOU, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	while (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)) {
+		tcsetpgrp(0, getpid());
+		printf("\033[H\033[JSTOPPED BY %d\n", WSTOPSIG(status));
+		fflush(stdout);
+		sigwait(&set, &sig);
+		tcsetpgrp(0, pid);
+		kill(-pid, SIGCONT);
+	}
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 126);
+}
+
+/* The same as show(), below a shell. */
+static void show_job(struct shown *shown)
+{
+	int fd, i;
+
+	shown->terminal = screen_terminal(24, 80);
+	shown->screen.rows = 24;
+	shown->screen.columns = 80;
+	shown->pid = ctx_fork();
+	if (shown->pid)
+		return;
+	setsid();
+	fd = ioctl(shown->terminal, TIOCGPTPEER, O_RDWR);
+	ioctl(fd, TIOCSCTTY, 0);
+	for (i = 0; i < 3; i++)
+		dup2(fd, i);
+	close_range(3, ~0U, 0);
+	run_job();
+}
+
+TEST_F(top, it_stops_and_goes_on)
+{
 	struct shown *shown = calloc(1, sizeof(*shown));
+	int i;
 
 	if (access("/lib/terminfo/v/vt100", F_OK))
 		SKIP(return, "nobody knows what a vt100 can do");
 	make_some(self->dev);
-	show(shown, 24, 80);
-	ASSERT_TRUE(wait_for_screen(shown, KEYS));
-	kill(shown->pid, SIGTERM);
-	EXPECT_EQ(SIGTERM, end_of(shown));
+	show_job(shown);
+	ASSERT_TRUE(wait_for_headings(shown, 7));
+	for (i = 0; i < 2; i++) {
+		/* ^Z */
+		press(shown, "\032");
+		ASSERT_TRUE(wait_for_screen(shown, format("STOPPED BY %d\n", SIGTSTP)));
+		check_sane(shown);
+		kill(shown->pid, SIGUSR1);
+		ASSERT_TRUE(wait_for_screen(shown, "6 contexts: "));
+		press(shown, "d");
+		EXPECT_TRUE(wait_for_headings(shown, 4));
+		press(shown, "a");
+		EXPECT_TRUE(wait_for_headings(shown, 7));
+	}
+	press(shown, "q");
+	EXPECT_EQ(0, end_of(shown));
+	check_sane(shown);
 	free(shown);
 }
 

@@ -71,17 +71,20 @@ static int show_plain(struct top *top)
 	}
 }
 
+/* In the row of the cursor, which is in the last column behind the last one that fits. */
 static void put_curses(const char *line, bool heading)
 {
 	int y, x;
 
 	getyx(stdscr, y, x);
-	(void)x;
+	if (x)
+		return;
 	if (heading)
 		attron(A_BOLD);
 	addstr(line);
 	attroff(A_BOLD);
-	move(y + 1, 0);
+	if (move(y + 1, 0) == ERR)
+		move(y, COLS - 1);
 }
 
 static bool draw(struct top *top)
@@ -112,6 +115,9 @@ static bool take_key(struct top *top, int key)
 	};
 	size_t i;
 
+	/* ^L, for what others wrote to the terminal. */
+	if (key == '\f')
+		clearok(curscr, TRUE);
 	for (i = 0; i < sizeof(views) / sizeof(*views); i++)
 		if (key == views[i].key)
 			top->view = views[i].view;
