@@ -542,6 +542,23 @@ TEST_F(top, signals_end_it)
 	}
 }
 
+TEST_F(top, signals_end_it_while_the_terminal_takes_nothing)
+{
+	struct shown *shown;
+	__u64 id;
+
+	shown = start_shown(24, 80, &id);
+	ASSERT_TRUE(wait_for_screen(shown, KEYS));
+	/* ^S */
+	press(shown, "\023");
+	press(shown, "d");
+	EXPECT_EQ(0, ctx_wait_in_syscall(shown->pid, shown->pid, SYS_write));
+	kill(shown->pid, SIGTERM);
+	EXPECT_EQ(SIGTERM, end_of(shown));
+	check_sane(shown);
+	free(shown);
+}
+
 TEST_F(top, it_ends_with_the_terminal)
 {
 	struct shown *shown;

@@ -3,9 +3,11 @@
  * Commands that go on until a signal ends them, and have to clean up before that does.
  *
  * The signals are blocked, and a descriptor tells of them. A write to what may have no room for
- * it is interrupted by them, and the descriptor tells of them after that.
+ * it is interrupted by them, and the descriptor tells of them after that. A handler has nothing
+ * but the variables here to know what it is to do.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -18,10 +20,14 @@
 /* The blocked ones; and which has come while they were not. */
 static sigset_t endings;
 static volatile sig_atomic_t came;
+/* What goes nowhere once it has, what that was, and nowhere; -1 for none. */
+static int diverted = -1, kept = -1, nowhere = -1;
 
 static void note(int sig)
 {
 	came = sig;
+	if (diverted >= 0)
+		dup2(nowhere, diverted);
 }
 
 int endings_block(void)
@@ -54,6 +60,17 @@ int endings_take(int fd)
 	return read(fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
+/* Blocks them again. The descriptor tells of one that has come; returns whether one has. */
+static bool block_again(void)
+{
+	int sig;
+
+	sigprocmask(SIG_BLOCK, &endings, NULL);
+	sig = came;
+	came = 0;
+	return sig && !raise(sig);
+}
+
 static ssize_t write_interruptibly(int out, const char *text, size_t len)
 {
 	ssize_t n;
@@ -62,10 +79,7 @@ static ssize_t write_interruptibly(int out, const char *text, size_t len)
 	sigprocmask(SIG_UNBLOCK, &endings, NULL);
 	n = write(out, text, len);
 	error = errno;
-	sigprocmask(SIG_BLOCK, &endings, NULL);
-	if (came)
-		raise(came);
-	came = 0;
+	block_again();
 	errno = error;
 	return n;
 }
@@ -94,6 +108,26 @@ size_t endings_write(int fd, int out, const char *text, size_t len)
 			break;
 	}
 	return done;
+}
+
+void endings_allow(int out)
+{
+	if (nowhere < 0)
+		nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (kept < 0)
+		kept = fcntl(out, F_DUPFD_CLOEXEC, 0);
+	if (nowhere >= 0 && kept >= 0)
+		diverted = out;
+	sigprocmask(SIG_UNBLOCK, &endings, NULL);
+}
+
+void endings_forbid(void)
+{
+	struct pollfd fd = { .fd = kept, .events = POLLOUT };
+
+	if (block_again() && diverted >= 0 && poll(&fd, 1, 0) == 1)
+		dup2(kept, diverted);
+	diverted = -1;
 }
 
 void endings_close(int fd)

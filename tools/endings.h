@@ -24,6 +24,14 @@ int endings_take(int fd);
  */
 size_t endings_write(int fd, int out, const char *text, size_t len);
 
+/*
+ * Between these two a signal ends a write to @out that others try again, as curses does, for as
+ * long as a terminal takes nothing: what is written goes nowhere from then on, unless the
+ * terminal turns out to take it.
+ */
+void endings_allow(int out);
+void endings_forbid(void);
+
 /* The end of all that: @fd is closed, and signals end the program by themselves again. */
 void endings_close(int fd);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <term.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "endings.h"
@@ -87,6 +88,14 @@ static void put_curses(const char *line, bool heading)
 		move(y, COLS - 1);
 }
 
+/* To a terminal that may be stopped: signals end that, too. */
+static void show_drawn(void)
+{
+	endings_allow(STDOUT_FILENO);
+	refresh();
+	endings_forbid();
+}
+
 static bool draw(struct top *top)
 {
 	struct top_page page = {
@@ -100,7 +109,7 @@ static bool draw(struct top *top)
 
 	erase();
 	good = top_draw(&page, &top->snapshot);
-	refresh();
+	show_drawn();
 	return good;
 }
 
@@ -205,10 +214,21 @@ static bool run_curses(struct top *top, int endings, const sigset_t *mask, int *
 	return true;
 }
 
+/* Leaves the terminal as it was found, whatever it takes. */
+static void end_curses(SCREEN *screen, const struct termios *before)
+{
+	endings_allow(STDOUT_FILENO);
+	endwin();
+	endings_forbid();
+	delscreen(screen);
+	tcsetattr(STDIN_FILENO, TCSANOW, before);
+}
+
 static int show_curses(struct top *top)
 {
 	int endings = endings_block(), sig = 0, error;
 	sigset_t resize, mask;
+	struct termios before;
 	SCREEN *screen;
 	bool good;
 
@@ -216,9 +236,11 @@ static int show_curses(struct top *top)
 	sigemptyset(&resize);
 	sigaddset(&resize, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &resize, &mask);
-	screen = newterm(NULL, stdout, stdin);
-	if (!screen)
+	screen = tcgetattr(STDIN_FILENO, &before) ? NULL : newterm(NULL, stdout, stdin);
+	if (!screen) {
+		endings_close(endings);
 		return show_plain(top);
+	}
 	cbreak();
 	noecho();
 	nonl();
@@ -228,11 +250,10 @@ static int show_curses(struct top *top)
 	nodelay(stdscr, TRUE);
 	good = run_curses(top, endings, &mask, &sig);
 	error = errno;
-	endwin();
-	delscreen(screen);
-	close(endings);
+	end_curses(screen, &before);
 	if (sig)
 		endings_die(sig);
+	endings_close(endings);
 	errno = error;
 	return good ? STATUS_YES : complain_of_look();
 }
