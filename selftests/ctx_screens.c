@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ctx tree and ctx ls on a terminal.
+ * The commands on a terminal.
  *
  * What they print on terminals of several widths is kept in screens/.
  */
@@ -180,8 +180,11 @@ static void count_from_1001(char *text, __u64 first)
 	}
 }
 
-/* What a terminal of so many columns shows, without carriage returns. */
-static char *screen(char *command, unsigned short columns)
+/*
+ * What a terminal of so many columns shows of the command, without carriage returns: all of its
+ * output. Where @columns are fewer than the lines have, it is the terminal that wraps them.
+ */
+static char *screen(char *const argv[], unsigned short columns)
 {
 	struct tool tool = { .status = -1 };
 	int fd = terminal(&tool.out_fd, columns);
@@ -189,10 +192,12 @@ static char *screen(char *command, unsigned short columns)
 
 	if (fd < 0 || !text)
 		return NULL;
-	tool.err_fd = memfd_create("err", MFD_CLOEXEC);
-	tool_exec(&tool, (char *[]){ "ctx", command, NULL });
+	tool.err_fd = dup(tool.out_fd);
+	tool_exec(&tool, argv);
 	close(tool.out_fd);
+	close(tool.err_fd);
 	tool.out_fd = memfd_create("none", MFD_CLOEXEC);
+	tool.err_fd = memfd_create("none", MFD_CLOEXEC);
 	read_until(fd, NULL, 0, text, 65536);
 	tool_end(&tool);
 	close(fd);
@@ -200,26 +205,39 @@ static char *screen(char *command, unsigned short columns)
 		if (*from != '\r')
 			*to++ = *from;
 	*to = '\0';
-	if (tool.status || *tool.err)
-		fprintf(stderr, "# %d %s\n", tool.status, tool.err);
 	return text;
 }
 
-static char *screen_file(const char *command, unsigned short columns)
+static char *kept_screen(const char *name)
 {
 	char path[PATH_MAX] = "";
 	int fd;
 
 	if (readlink("/proc/self/exe", path, sizeof(path) - 64) > 0)
 		*strrchr(path, '/') = '\0';
-	fd = open(format("%s/screens/%s-%u.txt", path, command, columns), O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? NULL : tool_text(fd);
+	fd = open(format("%s/screens/%s.txt", path, name), O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? "" : tool_text(fd);
 }
 
-/* In namespaces of its own the maker's pid is always the same, and others' contexts are not. */
+static const unsigned short widths[] = { 44, 80, 200 };
+
+/*
+ * Runs the block that follows in namespaces of its own: the maker's pid is always the same, and
+ * others' contexts are not there. It does not see its parent, so in_child() is not for it.
+ */
+#define in_namespaces(pid)						\
+	ASSERT_EQ(0, unshare(CLONE_NEWPID));				\
+	for ((pid) = fork(); (pid) == 0 && hide_others();		\
+	     _exit(_metadata->passed && getpid() == MAKER_PID ? 0 : 1))
+
+static bool hide_others(void)
+{
+	return !unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	       !mount("proc", "/proc", "proc", 0, NULL);
+}
+
 TEST_F(ctx, screens_are_as_kept)
 {
-	static const unsigned short columns[] = { 44, 80, 200 };
 	static char *const commands[] = { "tree", "ls" };
 	unsigned int i;
 	__u64 first;
@@ -229,26 +247,107 @@ TEST_F(ctx, screens_are_as_kept)
 		SKIP(return, "needs root");
 	use_up_ids(self->dev, 999);
 	setenv("LC_ALL", "C.UTF-8", 1);
-	ASSERT_EQ(0, unshare(CLONE_NEWPID));
-	/* It does not see its parent, so in_child() is not for it. */
-	pid = fork();
-	if (!pid) {
-		ASSERT_TRUE(!unshare(CLONE_NEWNS) &&
-			    !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	in_namespaces(pid) {
 		first = ctx_id(make_contexts(self->dev));
-		ASSERT_EQ(MAKER_PID, getpid());
-		ASSERT_EQ(0, mount("proc", "/proc", "proc", 0, NULL));
 		for (i = 0; i < 6 && first < 9900; i++) {
-			char *kept = screen_file(commands[i / 3], columns[i % 3]);
-			char *seen = screen(commands[i / 3], columns[i % 3]);
+			char *seen = screen((char *[]){ "ctx", commands[i / 3], NULL }, widths[i % 3]);
 
 			ASSERT_TRUE(seen);
 			count_from_1001(seen, first);
-			check_text(kept ?: "", seen);
+			check_text(kept_screen(format("%s-%u", commands[i / 3], widths[i % 3])), seen);
 		}
-		_exit(_metadata->passed ? 0 : 1);
 	}
 	check_child(pid);
+}
+
+/* Puts @with in the place of what follows the key in each such line that is not "-". */
+static char *with_lines(const char *text, const char *key, const char *with)
+{
+	char *copy = calloc(2, strlen(text) + 1), *end = copy;
+	size_t n, len = strlen(key);
+
+	for (; *text; text += n) {
+		n = strcspn(text, "\n");
+		n += text[n] == '\n';
+		if (!strncmp(text, key, len) && strncmp(text + len, "-\n", 2))
+			end += sprintf(end, "%s%s\n", key, with);
+		else
+			end = mempcpy(end, text, n);
+	}
+	return copy;
+}
+
+/* Lines that are not cut are the same on each terminal. */
+#define check_lines(name, first, ...) ({				\
+	unsigned int __i;						\
+	char *__screen;							\
+									\
+	for (__i = 0; __i < 3; __i++) {					\
+		__screen = screen((char *[]){ "ctx", __VA_ARGS__, NULL }, widths[__i]); \
+		ASSERT_TRUE(__screen);					\
+		count_from_1001(__screen, (first));			\
+		__screen = with_lines(__screen, "cancelled:  ", "0.1s ago");	\
+		__screen = with_lines(__screen, "age:        ", "0s");	\
+		__screen = with_lines(__screen, "holders:    ", "1:5(tester)*"); \
+		check_text(kept_screen(name), __screen);			\
+	}								\
+})
+
+static int new_valued(int dev)
+{
+	static const char text[] = "alice \u8cc7\u6599 \033[2J";
+	struct ctx_value value = {
+		.key = (uintptr_t)"user", .data = (uintptr_t)text, .size = strlen(text),
+	};
+	struct ctx_create_args args = {
+		.fd_flags = CTX_CLOEXEC, .nr_values = 1, .values = (uintptr_t)&value,
+	};
+
+	return ctx_create(dev, &args);
+}
+
+TEST_F(ctx, lines_are_whole_on_each_terminal)
+{
+	__u64 first;
+	pid_t pid;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	use_up_ids(self->dev, 999);
+	setenv("LC_ALL", "C.UTF-8", 1);
+	in_namespaces(pid) {
+		first = ctx_id(make_contexts(self->dev));
+		ASSERT_GT(9900, first);
+		check_lines("info", first, "info", format("%llu", first), "a.c b.c", "third");
+		check_lines("wait", first, "wait", "a.c b.c", "third", "slow");
+		check_lines("deadline", first, "deadline", "build");
+		check_lines("cancel", first, "cancel", "third");
+		check_lines("value", first, "value", by_id(new_valued(self->dev)), "user");
+		check_lines("help", first, "help");
+	}
+	check_child(pid);
+}
+
+/* Up to the first line's end: a slow machine may be told of later who is waited for. */
+TEST_F(ctx, what_run_says_is_whole_on_each_terminal)
+{
+	unsigned int i;
+	char *seen, *pid;
+
+	for (i = 0; i < 3; i++) {
+		seen = screen((char *[]){ "ctx", "run", "-v", "-t", "0.1s", "sleep", "1000", NULL },
+			      widths[i]);
+		ASSERT_TRUE(seen);
+		if (strchr(seen, '\n'))
+			strchr(seen, '\n')[1] = '\0';
+		pid = strpbrk(seen, "123456789");
+		if (pid)
+			memmove(pid + 1, pid + strspn(pid, "0123456789"),
+				strlen(pid + strspn(pid, "0123456789")) + 1);
+		if (pid)
+			*pid = '1';
+		check_text(kept_screen("run"), seen);
+	}
 }
 
 TEST_HARNESS_MAIN
