@@ -47,10 +47,12 @@ static inline const struct task_struct *ctx_trace_canceller(void)
 /* As it is; no line of the trace has it, which begins with one. */
 static inline void ctx_trace_comm(char *to, const struct task_struct *task)
 {
-	if (task)
-		data_race(memcpy(to, task->comm, TASK_COMM_LEN));
-	else
+	if (!task) {
 		memset(to, 0, TASK_COMM_LEN);
+		return;
+	}
+	/* It may be changed meanwhile, but always ends with a NUL. */
+	data_race(memcpy(to, task->comm, TASK_COMM_LEN));
 }
 #endif
 

@@ -19,13 +19,13 @@
 
 /* The blocked ones; and which has come while they were not. */
 static sigset_t endings;
-static volatile sig_atomic_t came;
+static sig_atomic_t came;
 /* What goes nowhere once it has, what that was, and nowhere; -1 for none. */
 static int diverted = -1, kept = -1, nowhere = -1;
 
 static void note(int sig)
 {
-	came = sig;
+	__atomic_store_n(&came, sig, __ATOMIC_RELAXED);
 	if (diverted >= 0)
 		dup2(nowhere, diverted);
 }
@@ -66,8 +66,7 @@ static bool block_again(void)
 	int sig;
 
 	sigprocmask(SIG_BLOCK, &endings, NULL);
-	sig = came;
-	came = 0;
+	sig = __atomic_exchange_n(&came, 0, __ATOMIC_RELAXED);
 	return sig && !raise(sig);
 }
 

@@ -114,7 +114,7 @@ static void put_process(FILE *out, pid_t pid, const char *comm)
 static void put_walk(FILE *out, const struct trace_event *event)
 {
 	fprintf(out, "  %" PRIu64 " context%s, %" PRIu64 " waited for, ", event->reached,
-	       event->reached == 1 ? "" : "s", event->woken);
+		event->reached == 1 ? "" : "s", event->woken);
 	put_short(out, event->ns);
 }
 

@@ -340,8 +340,11 @@ void trace_poll(struct trace *trace, struct pollfd *others, int timeout)
 	}
 	memcpy(their, others, TRACE_OTHERS * sizeof(*others));
 	n = poll(trace->fds, trace->nr + TRACE_OTHERS, timeout);
-	for (i = 0; i < TRACE_OTHERS; i++)
-		others[i].revents = n > 0 ? (short)their[i].revents : (short)0;
+	for (i = 0; i < TRACE_OTHERS; i++) {
+		others[i].revents = 0;
+		if (n > 0)
+			others[i].revents = their[i].revents;
+	}
 	for (i = 0; i < trace->nr && n > 0; i++) {
 		if (trace->fds[i].revents & POLLIN)
 			trace->cpus[i].ready = true;
