@@ -288,6 +288,36 @@ TEST_F(log, names_and_ids_choose)
 	close(quoted);
 }
 
+TEST_F(log, names_and_ids_choose_what_is_cancelled_with_one_above)
+{
+	int job = new(self->dev, "job"), step = new(job, "a\nb"), other = new(step, "other");
+	int merged = ctx_new_merged2(self->dev, other);
+	struct tool log;
+
+	fcntl(merged, F_SETFD, FD_CLOEXEC);
+	start_log(&log, "-c2", "a\nb", format("%llu", ctx_id(merged)));
+	EXPECT_EQ(0, ctx_cancel(job, EIO, "disk 3"));
+	check_log(&log, format("TIME  #%llu a\\012b  cancelled EIO \"disk 3\"  with #%llu  by %d(tester)\n"
+			       "TIME  #%llu -  cancelled EIO \"disk 3\"  with #%llu  by %d(tester)\n",
+			       ctx_id(step), ctx_id(job), getpid(), ctx_id(merged), ctx_id(job),
+			       getpid()));
+	close(merged);
+	close(other);
+	close(step);
+	close(job);
+}
+
+TEST_F(log, it_sleeps_while_nothing_happens)
+{
+	struct tool log;
+
+	start_log(&log);
+	EXPECT_EQ(0, ctx_wait_in_syscall(log.pid, log.pid, SYS_poll));
+	kill(log.pid, SIGINT);
+	tool_end(&log);
+	tool_free(&log);
+}
+
 TEST_F(log, all_tells_of_creations_and_releases)
 {
 	struct tool log;
@@ -316,7 +346,7 @@ TEST_F(log, all_tells_of_creations_and_releases)
 TEST_F(log, json_is_an_object_a_line)
 {
 	static const char *const fields[] = {
-		"{\"event\":\"cancel\",\"time\":", "\"name\":\"job\"", "\"err\":125",
+		"{\"event\":\"cancel\",\"time\":", "\"name\":\"job\"", "\"origin\":", "\"err\":125",
 		"\"cause\":5,\"cause_name\":\"EIO\"", "\"message\":\"disk 3\\u", "\"reached\":1",
 		"\"woken\":0", "\"took\":0.", ",\"command\":\"tester\"}",
 	};

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "contexts.h"
 #include "ctx.h"
 #include "endings.h"
 #include "trace.h"
@@ -153,6 +154,8 @@ static void print_text(const struct log *log, const struct trace_event *event, b
 		break;
 	case TRACE_CANCEL:
 		put_why(out, event);
+		if (event->origin != event->id)
+			fprintf(out, "  with #%" PRIu64, event->origin);
 		if (event->canceller)
 			put_process(out, event->canceller, event->comm);
 		if (walked)
@@ -184,6 +187,7 @@ static void json_cancel(struct json *json, const struct trace_event *event)
 {
 	const char *name = cause_name(event->cause);
 
+	json_unsigned(json, "origin", event->origin);
 	json_unsigned(json, "err", event->err);
 	json_number(json, "cause", event->cause);
 	if (name)
@@ -244,6 +248,37 @@ static void print(struct log *log, const struct trace_event *event, bool walked)
 	log->left -= log->limited;
 }
 
+struct reached {
+	struct log *log;
+	const struct trace_event *origin;
+};
+
+static void tell_reached(void *arg, const struct listed *listed)
+{
+	const struct ctx_info *info = &listed->info;
+	struct reached *reached = arg;
+	struct trace_event event = *reached->origin;
+
+	if (info->origin_id != event.id || info->id == event.id)
+		return;
+	event.id = info->id;
+	memcpy(event.name, info->name, sizeof(event.name));
+	if (is_wanted(reached->log, &event))
+		print(reached->log, &event, false);
+}
+
+/*
+ * What was cancelled with it is no event of the trace. Who asks for some contexts alone is told
+ * of those that are still there to be found.
+ */
+static void tell_all_reached(struct log *log, const struct slot *slot)
+{
+	struct reached reached = { .log = log, .origin = &slot->event };
+
+	if (log->nr_filters && !(slot->walked && slot->event.reached <= 1))
+		(void)contexts_each(false, tell_reached, &reached);
+}
+
 /* Tells what there is to tell of a cancellation now. */
 static void tell(struct log *log, struct slot *slot)
 {
@@ -251,6 +286,8 @@ static void tell(struct log *log, struct slot *slot)
 	slot->event.kind = slot->known && !slot->told ? TRACE_CANCEL : TRACE_WAKE;
 	if (is_wanted(log, &slot->event))
 		print(log, &slot->event, slot->walked);
+	if (slot->event.kind == TRACE_CANCEL)
+		tell_all_reached(log, slot);
 	slot->told = true;
 	slot->walked = false;
 	slot->event.reached = 0;
@@ -434,7 +471,7 @@ static void help(void)
 	     "Print a line for each cancellation as it happens: time, id, name, state, cause,\n"
 	     "message, who cancelled, how many contexts that reached, how many of those were\n"
 	     "waited for, and how long it took to tell them. With arguments, of those contexts\n"
-	     "alone; what is cancelled with one above it has no line of its own.\n\n"
+	     "alone, also where they are cancelled with one above them.\n\n"
 	     "  -a, --all                 creations and releases, too\n"
 	     "  -c, --count=N             end after N lines\n"
 	     "  -J, --json                one JSON object a line\n"
