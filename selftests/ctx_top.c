@@ -373,6 +373,12 @@ TEST_F(top, it_fills_the_screen_of_80_columns)
 	check_shown(24, 80, "top-80.txt");
 }
 
+TEST_F(top, names_are_shown_as_the_locale_has_them)
+{
+	setenv("LC_ALL", "C.UTF-8", 1);
+	check_shown(24, 80, "top-80-utf8.txt");
+}
+
 TEST_F(top, it_fills_the_screen_of_200_columns)
 {
 	check_shown(50, 200, "top-200.txt");
