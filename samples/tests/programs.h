@@ -129,6 +129,48 @@ static inline int program_children(const struct program *program, pid_t *pids, i
 	return n;
 }
 
+/* The parent of a process, or 0 */
+static inline pid_t process_parent(pid_t pid)
+{
+	char path[64], line[512] = "", *end;
+	pid_t parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* The name, in parentheses, may have any in it. */
+	if (fgets(line, sizeof(line), file)) {
+		end = strrchr(line, ')');
+		if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
+			parent = 0;
+	}
+	fclose(file);
+	return parent;
+}
+
+/* A process and all below it, whatever thread forked them, at most @nr. Returns how many. */
+static inline int process_tree(pid_t pid, pid_t *pids, int nr)
+{
+	struct dirent *entry;
+	int n = 1, i;
+	DIR *dir;
+
+	pids[0] = pid;
+	for (i = 0; i < n; i++) {
+		dir = opendir("/proc");
+		while (dir && n < nr && (entry = readdir(dir))) {
+			pid = atoi(entry->d_name);
+			if (pid > 0 && process_parent(pid) == pids[i])
+				pids[n++] = pid;
+		}
+		if (dir)
+			closedir(dir);
+	}
+	return n;
+}
+
 /* How many entries a folder of /proc/PID has, as fd or task */
 static inline int process_count(pid_t pid, const char *folder)
 {
