@@ -38,6 +38,8 @@ struct ctxfd_hub {
 	unsigned int items;	/* that are not stopped yet */
 	unsigned int joiners;	/* calls that wait for the end of the thread */
 	struct ctxfd_item *running;
+	/* Else only the kernel would know them: leaks, to a checker that looks at the end. */
+	struct ctxfd_item *first;
 };
 
 /* Replaced by a child, once: its parent's by its own. */
@@ -115,12 +117,32 @@ static void unlock_hub(struct ctxfd_hub *hub, int state)
 	ctxfd_release_cancel(state);
 }
 
+static void link_item(struct ctxfd_hub *hub, struct ctxfd_item *item)
+{
+	item->before = NULL;
+	item->next = hub->first;
+	if (item->next)
+		item->next->before = item;
+	hub->first = item;
+}
+
+static void unlink_item(struct ctxfd_hub *hub, struct ctxfd_item *item)
+{
+	if (item->next)
+		item->next->before = item->before;
+	if (item->before)
+		item->before->next = item->next;
+	else
+		hub->first = item->next;
+}
+
 /* From here on it can run no more. */
 static void disarm(struct ctxfd_hub *hub, struct ctxfd_item *item)
 {
 	/* By hand: the close ends it only where no child has a copy of the descriptor. */
 	epoll_ctl(hub->epoll, EPOLL_CTL_DEL, item->fd, NULL);
 	close_fd(&item->fd);
+	unlink_item(hub, item);
 	if (--hub->armed)
 		return;
 	if (eventfd_write(hub->wake, 1))
@@ -291,6 +313,7 @@ static int add_locked(struct ctxfd_hub *hub, struct ctxfd_item *item)
 	hub->armed++;
 	if (hub->alive || !start_thread(hub)) {
 		hub->items++;
+		link_item(hub, item);
 		return 0;
 	}
 	hub->armed--;

@@ -25,6 +25,7 @@ struct ctxfd_item {
 	struct ctxfd_hub *hub;
 	enum ctxfd_state state;	/* by the hub's lock */
 	bool left;		/* stopped while it runs, by who does not wait */
+	struct ctxfd_item *next, *before;	/* of those that are waited for */
 };
 
 /* Waits for @item, which is filled in up to @events: 0, or -1 and @item is the caller's. */
