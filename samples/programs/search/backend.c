@@ -90,8 +90,9 @@ static int search_tree(struct search *search)
 
 	if (!fts)
 		return -1;
-	while (!ret && search->found < RESULTS_MAX && !ctxfd_cancelled(search->status) &&
-	       (entry = fts_read(fts)))
+	/* fts_close() looks at what is set by the first fts_read() only. */
+	while (!ret && search->found < RESULTS_MAX && (entry = fts_read(fts)) &&
+	       !ctxfd_cancelled(search->status))
 		if (entry->fts_info == FTS_F)
 			ret = search_file(search, entry->fts_path);
 	fts_close(fts);
