@@ -7,11 +7,6 @@
 
 #include "pipeline/orders.h"
 
-struct prices {
-	size_t nr;
-	struct order *price;	/* the cents are the quantity */
-};
-
 int order_parse(struct order *order, const char *line)
 {
 	size_t len = strcspn(line, " \t");
@@ -34,15 +29,14 @@ static void add_price(struct prices *prices, const struct order *price)
 	prices->price[prices->nr++] = *price;
 }
 
-struct prices *prices_read(const char *path)
+void prices_read(struct prices *prices, const char *path)
 {
-	struct prices *prices = calloc(1, sizeof(*prices));
 	FILE *file = fopen(path, "re");
 	struct order price;
 	char *line = NULL;
 	size_t size = 0;
 
-	if (!prices || !file)
+	if (!file)
 		err(1, "%s", path);
 	while (getline(&line, &size, file) > 0) {
 		line[strcspn(line, "\n")] = '\0';
@@ -54,7 +48,6 @@ struct prices *prices_read(const char *path)
 		err(1, "%s", path);
 	free(line);
 	(void)fclose(file);
-	return prices;
 }
 
 unsigned long prices_find(const struct prices *prices, const char *item)
@@ -68,5 +61,4 @@ unsigned long prices_find(const struct prices *prices, const char *item)
 void prices_free(struct prices *prices)
 {
 	free(prices->price);
-	free(prices);
 }

@@ -3,6 +3,8 @@
 #ifndef ORDERS_H
 #define ORDERS_H
 
+#include <stddef.h>
+
 #define ITEM_MAX	31	/* bytes */
 #define NUMBER_MAX	1000000000
 
@@ -14,10 +16,13 @@ struct order {
 /* Also of a line of prices, "ITEM CENTS". Returns 0, or -1 where @line is none. */
 int order_parse(struct order *order, const char *line);
 
-struct prices;
+struct prices {
+	size_t nr;
+	struct order *price;	/* the cents are the quantity */
+};
 
 /* Reads the file, or ends the program. */
-struct prices *prices_read(const char *path);
+void prices_read(struct prices *prices, const char *path);
 
 /* The price of @item in cents; 0 where it has none. */
 unsigned long prices_find(const struct prices *prices, const char *item);

@@ -45,7 +45,7 @@ struct pipeline {
 	int ctx;
 	int in;
 	unsigned long limit;		/* of results; 0 for none */
-	struct prices *prices;
+	struct prices prices;
 	pid_t pids[NR_STAGES];
 	unsigned long *done;		/* orders, of each stage: memory that all share */
 	struct timespec start;
@@ -114,7 +114,7 @@ static int enrich(struct stage *stage, const char *line)
 
 	if (order_parse(&order, line))
 		return stage_fail(stage, EBADMSG, "is garbled");
-	price = prices_find(stage->pipeline->prices, order.item);
+	price = prices_find(&stage->pipeline->prices, order.item);
 	if (!price)
 		return stage_fail(stage, ENODATA, "%s has no price", order.item);
 	return stream_write(&stage->stream, "%s %lu %lu %lu", order.item, order.quantity, price,
@@ -306,7 +306,7 @@ static void parse(int argc, char **argv, struct pipeline *pipeline)
 	}
 	if (argc < optind + 1 || argc > optind + 2)
 		errx(2, "%s", usage);
-	pipeline->prices = prices_read(argv[optind]);
+	prices_read(&pipeline->prices, argv[optind]);
 	if (argc == optind + 2)
 		pipeline->in = open(argv[optind + 1], O_RDONLY | O_CLOEXEC);
 	if (pipeline->in < 0)
@@ -344,6 +344,6 @@ int main(int argc, char **argv)
 	run(&pipeline);
 	ret = report(&pipeline);
 	ctxfd_after_stop(signals);
-	prices_free(pipeline.prices);
+	prices_free(&pipeline.prices);
 	return ret;
 }

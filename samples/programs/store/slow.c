@@ -47,6 +47,7 @@ static int spell(int ctx, const char *key, const char *value, const struct times
 {
 	struct timespec said;
 
+	fprintf(stderr, "slow: %s: begins with %zu letters\n", key, strlen(value));
 	clock_gettime(CLOCK_MONOTONIC, &said);
 	while (value[answer->done]) {
 		if (ctxfd_sleep(ctx, letter))
