@@ -120,13 +120,24 @@ TEST_F_TIMEOUT(orchestrate, collects_many_errors_where_asked, SECONDS)
 	EXPECT_TRUE(exists("four"));
 }
 
+TEST_F_TIMEOUT(orchestrate, tells_of_the_errors_collected_so_far, SECONDS)
+{
+	tasks("exit 3", FOREVER);
+	start("-k", "-j", "2", "tasks");
+	check_says("orchestrate: line 1: exit 3: exit status 3\n");
+	kill(self->program.pid, SIGTERM);
+	check_ends(1);
+	check_says("orchestrate: tasks: line 1: exit 3: exit status 3\n"
+		   "orchestrate: tasks: cancelled: Interrupted system call (SIGTERM)");
+	check_says("; 0 of 2 tasks done\n");
+}
+
 TEST_F_TIMEOUT(orchestrate, a_timeout_stops_all, SECONDS)
 {
-	tasks("exit 3", "touch up; " FOREVER);
-	start("-k", "-t", "1s", "tasks");
+	tasks(FOREVER, FOREVER);
+	start("-t", "500ms", "-j", "1", "tasks");
 	check_ends(1);
-	check_says("orchestrate: line 2: stopped: timed out");
-	check_says("orchestrate: tasks: line 1: exit 3: exit status 3\n");
+	check_says("orchestrate: tasks: timed out");
 	check_says("; 0 of 2 tasks done\n");
 }
 
