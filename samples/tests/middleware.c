@@ -247,9 +247,10 @@ TEST_F_TIMEOUT(middleware, tells_of_a_service_that_is_gone, SECONDS)
 	kill(self->services[1], SIGKILL);
 	EXPECT_EQ(502, http_read(client, text, sizeof(text)));
 	EXPECT_NE(NULL, strstr(text, "502: greeter: Connection reset by peer\n"));
+	EXPECT_TRUE(comes_true(process_has_ended(self->services[1])));
 	check_get_with(self->port, "/hello", ALICE, 502, "502: greeter: Connection refused\n");
 	kill(self->services[0], SIGKILL);
-	EXPECT_TRUE(comes_true(process_count(self->services[0], "fd") == 0));
+	EXPECT_TRUE(comes_true(process_has_ended(self->services[0])));
 	check_get_with(self->port, "/hello", ALICE, 502, "502: accounts: Connection refused\n");
 }
 

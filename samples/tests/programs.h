@@ -129,13 +129,13 @@ static inline int program_children(const struct program *program, pid_t *pids, i
 	return n;
 }
 
-/* The parent of a process, or 0 */
-static inline pid_t process_parent(pid_t pid)
+/* The state of a process, a letter as ps shows it, and its parent; 0 and 0 where it is no more */
+static inline char process_state(pid_t pid, pid_t *parent)
 {
-	char path[64], line[512] = "", *end;
-	pid_t parent = 0;
+	char path[64], line[512] = "", state = 0, *end;
 	FILE *file;
 
+	*parent = 0;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
@@ -143,11 +143,11 @@ static inline pid_t process_parent(pid_t pid)
 	/* The name, in parentheses, may have any in it. */
 	if (fgets(line, sizeof(line), file)) {
 		end = strrchr(line, ')');
-		if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
-			parent = 0;
+		if (!end || sscanf(end + 1, " %c %d", &state, parent) != 2)
+			state = 0;
 	}
 	fclose(file);
-	return parent;
+	return state;
 }
 
 /* A process and all below it, whatever thread forked them, at most @nr. Returns how many. */
@@ -155,6 +155,7 @@ static inline int process_tree(pid_t pid, pid_t *pids, int nr)
 {
 	struct dirent *entry;
 	int n = 1, i;
+	pid_t parent;
 	DIR *dir;
 
 	pids[0] = pid;
@@ -162,7 +163,7 @@ static inline int process_tree(pid_t pid, pid_t *pids, int nr)
 		dir = opendir("/proc");
 		while (dir && n < nr && (entry = readdir(dir))) {
 			pid = atoi(entry->d_name);
-			if (pid > 0 && process_parent(pid) == pids[i])
+			if (pid > 0 && process_state(pid, &parent) && parent == pids[i])
 				pids[n++] = pid;
 		}
 		if (dir)
@@ -186,6 +187,15 @@ static inline int process_count(pid_t pid, const char *folder)
 	if (dir)
 		closedir(dir);
 	return n;
+}
+
+/* Whether all threads of a process have ended, waited for or not: its sockets are closed. */
+static inline bool process_has_ended(pid_t pid)
+{
+	pid_t parent;
+	char state = process_state(pid, &parent);
+
+	return !state || (state == 'Z' && process_count(pid, "task") <= 1);
 }
 
 /* How many contexts there are that are alive and have that name; all where it is NULL, dead or not */

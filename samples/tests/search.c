@@ -102,6 +102,7 @@ TEST_F_TIMEOUT(search, tells_of_a_back_end_that_is_gone, SECONDS)
 	kill(self->backends[1], SIGKILL);
 	EXPECT_EQ(502, http_read(client, text, sizeof(text)));
 	EXPECT_NE(NULL, strstr(text, "/two failed: Connection reset by peer\n"));
+	EXPECT_TRUE(comes_true(process_has_ended(self->backends[1])));
 	check_get(self->port, "/search?q=nightingale", 502, "/two failed: Connection refused\n");
 }
 

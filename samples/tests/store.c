@@ -246,6 +246,7 @@ TEST_F_TIMEOUT(server, tells_of_a_store_that_is_gone, SECONDS)
 	kill(self->slow, SIGKILL);
 	EXPECT_EQ(502, http_read(client, text, sizeof(text)));
 	EXPECT_NE(NULL, strstr(text, "502: Connection reset by peer\n"));
+	EXPECT_TRUE(comes_true(process_has_ended(self->slow)));
 	check_get(self->port, "/moon", 502, "502: Connection refused\n");
 }
 
