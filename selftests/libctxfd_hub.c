@@ -217,6 +217,31 @@ TEST_F(hub, a_function_that_ends_the_thread_takes_none_with_it)
 	EXPECT_TRUE(becomes(nr_threads() == self->threads));
 }
 
+static void *stop_it(void *note)
+{
+	return (void *)(intptr_t)ctxfd_after_stop(((struct note *)note)->after);
+}
+
+/*
+ * The thread gets no turn between the stop of the last and the begin of the next: both run on its
+ * processor, before it.
+ */
+TEST_F(hub, stop_of_the_last_waits_for_none_that_follows)
+{
+	const struct sched_param before_all = { .sched_priority = 1 };
+	pthread_t thread;
+
+	race_stay();
+	ASSERT_NE(NULL, begin(self->ctx, &self->first));
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &before_all));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, stop_it, &self->first));
+	sched_yield();
+	ASSERT_NE(NULL, begin(self->other, &self->second));
+	ASSERT_EQ(0, ctx_thread_join(thread));
+	EXPECT_EQ(1, ctxfd_after_stop(self->second.after));
+	EXPECT_EQ(self->fds, ctx_nr_fds());
+}
+
 static long call_begin(struct caller *caller)
 {
 	return begin(caller->ctx, caller->buf) ? 0 : -1;

@@ -314,6 +314,9 @@ static int add_locked(struct ctxfd_hub *hub, struct ctxfd_item *item)
 	if (hub->alive || !start_thread(hub)) {
 		hub->items++;
 		link_item(hub, item);
+		/* It stays: nobody need wait for its end. */
+		if (hub->joiners)
+			pthread_cond_broadcast(&hub->changed);
 		return 0;
 	}
 	hub->armed--;
