@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * No cancellable call loses a cancellation, at whatever moment that comes: before
- * the call, between its look at the context and its wait, or in the wait.
+ * the call, between its look at the context and its wait, or in the wait. And none
+ * loses what is sent at the moment of its attempt.
  */
 #include "libctxfd.h"
 #include "race.h"
@@ -192,6 +193,74 @@ TEST_F_TIMEOUT(race, a_cancellation_at_any_moment_ends_the_call, 300)
 		ASSERT_EQ(-1, self->call.ret);
 		ASSERT_EQ(ECANCELED, self->call.err);
 		close(self->call.ctx);
+	}
+	race_stop(&race);
+}
+
+/* A socket of packets, and what is sent on it just before it is closed */
+FIXTURE(last) {
+	int fds[2];
+	bool is_context;
+	long (*run)(struct call *call);
+	struct call call;
+};
+
+static long run_recv_fd(struct call *call)
+{
+	int fd = ctxfd_recv_fd(call->fd);
+
+	close(fd);
+	return fd < 0 ? -1 : 1;
+}
+
+FIXTURE_VARIANT(last) {
+	long (*run)(struct call *call);
+};
+
+FIXTURE_VARIANT_ADD(last, recv) { run_recv };
+FIXTURE_VARIANT_ADD(last, read) { run_read };
+FIXTURE_VARIANT_ADD(last, recv_fd) { run_recv_fd };
+
+FIXTURE_SETUP(last)
+{
+	self->run = variant->run;
+	self->is_context = variant->run == run_recv_fd;
+}
+
+FIXTURE_TEARDOWN(last)
+{
+}
+
+static void race_last_words(void *data)
+{
+	FIXTURE_DATA(last) *self = data;
+
+	if (self->is_context)
+		ctxfd_send_fd(self->fds[1], ctxfd_background());
+	else
+		send(self->fds[1], &byte, 1, 0);
+	close(self->fds[1]);
+}
+
+static void race_hear(void *data)
+{
+	FIXTURE_DATA(last) *self = data;
+
+	self->call.fd = self->fds[0];
+	self->call.ret = self->run(&self->call);
+}
+
+TEST_F_TIMEOUT(last, words_before_the_end_are_heard, 300)
+{
+	struct race race;
+
+	self->call.ctx = new_root();
+	ASSERT_TRUE(race_start(&race, self, race_hear, race_last_words));
+	for (unsigned int i = 0; i < rounds(5000); i++) {
+		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, self->fds));
+		ASSERT_TRUE(race_round(&race));
+		ASSERT_EQ(1, self->call.ret);
+		close(self->fds[0]);
 	}
 	race_stop(&race);
 }

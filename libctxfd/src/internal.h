@@ -114,6 +114,19 @@ bool ctxfd_call_ready(const struct ctxfd_call *call);
 /* After EAGAIN: 0 to make another attempt, or -1 with the error of the call. */
 int ctxfd_call_wait(struct ctxfd_call *call);
 
+/*
+ * A Unix socket of packets looks for one, and then, apart, whether the other end is closed. What
+ * is sent between the two is in the queue while the call tells of the end. So look first: where
+ * that tells of the end, all that was sent is there for the call that follows.
+ */
+bool ctxfd_may_end_early(int sock);
+
+/* 0, or -1 with errno set: EAGAIN where there is nothing and @flags forbid to wait. */
+int ctxfd_look_for_packet(int sock, int flags);
+
+/* An attempt to receive from such a socket. */
+ssize_t ctxfd_attempt_packet(struct ctxfd_call *call);
+
 /* An io_uring for one operation. */
 struct ctxfd_ring {
 	int fd;

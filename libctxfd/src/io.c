@@ -162,6 +162,8 @@ static int choose_socket(struct ctxfd_call *call)
 	if (getsockopt(call->fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) }))
 		return -1;
 	call->attempt = attempt_socket;
+	if (!is_write(call) && ctxfd_may_end_early(call->fd))
+		call->attempt = ctxfd_attempt_packet;
 	call->flags = MSG_DONTWAIT;
 	/* As the kernel adds for write. */
 	if (is_write(call) && type == SOCK_SEQPACKET)

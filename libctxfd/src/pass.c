@@ -107,12 +107,14 @@ int ctxfd_recv_fd(int sock)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	bool packets = ctxfd_may_end_early(sock);
 	int fd = -1, err;
 	size_t sent;
 	ssize_t len;
 
 	do {
-		len = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+		len = packets && ctxfd_look_for_packet(sock, 0) ?
+		      -1 : recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0)
 		return -1;

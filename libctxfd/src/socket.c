@@ -23,6 +23,26 @@ static ssize_t attempt_recv(struct ctxfd_call *call)
 	return recv(call->fd, call->buf, call->size, call->flags | MSG_DONTWAIT);
 }
 
+bool ctxfd_may_end_early(int sock)
+{
+	int domain, type;
+
+	return !getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) }) &&
+	       type == SOCK_SEQPACKET &&
+	       !getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof(domain) }) &&
+	       domain == AF_UNIX;
+}
+
+int ctxfd_look_for_packet(int sock, int flags)
+{
+	return recv(sock, NULL, 0, MSG_PEEK | MSG_TRUNC | flags) < 0 ? -1 : 0;
+}
+
+ssize_t ctxfd_attempt_packet(struct ctxfd_call *call)
+{
+	return ctxfd_look_for_packet(call->fd, MSG_DONTWAIT) ? -1 : attempt_recv(call);
+}
+
 static ssize_t attempt_send(struct ctxfd_call *call)
 {
 	return send(call->fd, call->buf, call->size, call->flags | MSG_DONTWAIT);
@@ -60,6 +80,8 @@ ssize_t ctxfd_recv(int ctx, int sock, void *buf, size_t size, int flags)
 		errno = EINVAL;
 		return -1;
 	}
+	if (!(flags & (MSG_OOB | MSG_ERRQUEUE)) && ctxfd_may_end_early(sock))
+		call.attempt = ctxfd_attempt_packet;
 	return flags & NEVER_WAIT ? run_once(&call) : ctxfd_call_run(&call);
 }
 

@@ -72,13 +72,7 @@ int service_ask(int ctx, const struct service *service, const char *question)
 	return -1;
 }
 
-/*
- * The kernel looks for a message, and then whether the other end was closed: what was sent
- * between the two shows when asked once more.
- */
 ssize_t service_receive(int ctx, int sock, void *message, size_t size)
 {
-	ssize_t len = ctxfd_recv(ctx, sock, message, size, 0);
-
-	return len ? len : ctxfd_recv(ctx, sock, message, size, 0);
+	return ctxfd_recv(ctx, sock, message, size, 0);
 }
