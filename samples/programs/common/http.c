@@ -59,8 +59,9 @@ void http_start(struct http_server *server, const char *where, http_handler *han
 		err(1, "SIGPIPE");
 	server->handler = handler;
 	server->arg = arg;
+	/* ITC: what a connection leaves is cleaned up at once, not when the next one comes. */
 	server->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-					  MHD_USE_THREAD_PER_CONNECTION,
+					  MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC,
 					  0, NULL, NULL, handle, server,
 					  MHD_OPTION_SOCK_ADDR, &addr, MHD_OPTION_END);
 	if (!server->daemon)
