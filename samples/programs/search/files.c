@@ -35,8 +35,9 @@ static int receive(int ctx, int sock, struct answer *answer)
 		if (answer_add(answer, message, (size_t)len))
 			return -1;
 	}
+	/* The back end closes it also where the search was cancelled. */
 	if (!len)
-		errno = ECONNRESET;
+		errno = ctxfd_err(ctx) ?: ECONNRESET;
 	return -1;
 }
 
