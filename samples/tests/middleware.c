@@ -1,73 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* samples/programs/middleware: a gateway, whose chain asks two services, and their database */
-#include "programs.h"
+#include "middleware.h"
 #include "ctx_features.h"
 
-#define ALICE	"Authorization: Basic YWxpY2U6MTIzNA==\r\n"	/* alice:1234 */
-#define WRONG	"Authorization: Basic YWxpY2U6MTIzNQ==\r\n"	/* alice:1235 */
-#define BOB	"Authorization: Basic Ym9iOjEyMzQ=\r\n"		/* bob:1234 */
-#define ENDLESS	"/hello?work=1h"
 #define TRACES	"/sys/kernel/tracing/instances/middleware"
-
-FIXTURE(middleware) {
-	char database[32];
-	struct program gateway;
-	unsigned int port;
-	pid_t services[2];	/* accounts, greeter */
-};
-
-/* Returns the exit status of accounts DATABASE add NAME with that input. */
-static int add_account(const char *database, const char *name, const char *input)
-{
-	char command[PATH_MAX + 256];
-	int status;
-
-	snprintf(command, sizeof(command), "printf '%s' | %s %s add '%s' 2>/dev/null", input,
-		 program_path("middleware/accounts"), database, name);
-	status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-FIXTURE_SETUP(middleware)
-{
-	int fd;
-
-	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
-	strcpy(self->database, "/tmp/accounts.XXXXXX");
-	fd = mkstemp(self->database);
-	ASSERT_LE(0, fd);
-	close(fd);
-	ASSERT_EQ(0, add_account(self->database, "alice", "1234\\n"));
-}
-
-FIXTURE_TEARDOWN(middleware)
-{
-	if (self->gateway.pid > 0)
-		kill(self->gateway.pid, SIGTERM);
-	check_all_goes();
-	EXPECT_TRUE(comes_true(nr_contexts(NULL) == 0));
-	if (!_metadata->passed)
-		program_show(&self->gateway);
-	unlink(self->database);
-}
-
-#define start(timeout) ({						\
-	ASSERT_EQ(0, program_start(&self->gateway, "middleware/gateway", \
-				   (char *[]){ "gateway", "-t", (timeout), "0", \
-					       self->database, NULL }));	\
-	self->port = program_port(&self->gateway);			\
-	ASSERT_NE(0, self->port);					\
-	ASSERT_EQ(2, program_children(&self->gateway, self->services, 2)); \
-})
-
-/* A client whose request is with the greeter, of which there are then so many */
-#define start_endless(requests) ({					\
-	int __client = http_request_with(self->port, "GET", ENDLESS, ALICE); \
-									\
-	ASSERT_LE(0, __client);						\
-	ASSERT_TRUE(comes_true(process_count(self->services[1], "task") > (requests))); \
-	__client;							\
-})
 
 /* Copies the id that stands before @text in the log. Returns false where there is none. */
 static bool id_before(const struct program *program, const char *text, char id[17])
@@ -244,13 +180,12 @@ TEST_F_TIMEOUT(middleware, tells_of_a_service_that_is_gone, SECONDS)
 
 	start("1h");
 	client = start_endless(1);
-	kill(self->services[1], SIGKILL);
+	ASSERT_TRUE(program_says(&self->gateway, "works 1h for alice"));
+	ASSERT_EQ(0, process_kill(self->services[1]));
 	EXPECT_EQ(502, http_read(client, text, sizeof(text)));
 	EXPECT_NE(NULL, strstr(text, "502: greeter: Connection reset by peer\n"));
-	EXPECT_TRUE(comes_true(process_has_ended(self->services[1])));
 	check_get_with(self->port, "/hello", ALICE, 502, "502: greeter: Connection refused\n");
-	kill(self->services[0], SIGKILL);
-	EXPECT_TRUE(comes_true(process_has_ended(self->services[0])));
+	ASSERT_EQ(0, process_kill(self->services[0]));
 	check_get_with(self->port, "/hello", ALICE, 502, "502: accounts: Connection refused\n");
 }
 

@@ -15,10 +15,15 @@
 #define SECONDS		120
 #define PROGRAM_WAIT_MS	60000
 
+/* Where the errors of a program go */
+#ifndef PROGRAM_LOG
+#define PROGRAM_LOG	memfd_create("log", MFD_CLOEXEC)
+#endif
+
 struct program {
 	pid_t pid;
 	int out;	/* a pipe */
-	int log;	/* a file, of its errors */
+	int log;	/* of its errors */
 };
 
 static inline const char *program_path(const char *name)
@@ -34,7 +39,7 @@ static inline int program_start(struct program *program, const char *name, char 
 {
 	int out[2];
 
-	program->log = memfd_create("log", MFD_CLOEXEC);
+	program->log = PROGRAM_LOG;
 	/* Processes that write at one moment would else overwrite each other's. */
 	if (program->log < 0 || fcntl(program->log, F_SETFL, O_APPEND) || pipe2(out, O_CLOEXEC))
 		return -1;
@@ -172,6 +177,21 @@ static inline int process_tree(pid_t pid, pid_t *pids, int nr)
 	return n;
 }
 
+/*
+ * Kills a process and waits until nothing of it is left, its sockets neither: they are closed one
+ * after the other, of which each may already tell others. Returns 0, or -1.
+ */
+static inline int process_kill(pid_t pid)
+{
+	struct pollfd pfd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	int ret = -1;
+
+	if (!kill(pid, SIGKILL) && poll(&pfd, 1, PROGRAM_WAIT_MS) == 1)
+		ret = 0;
+	close(pfd.fd);
+	return ret;
+}
+
 /* How many entries a folder of /proc/PID has, as fd or task */
 static inline int process_count(pid_t pid, const char *folder)
 {
@@ -189,13 +209,26 @@ static inline int process_count(pid_t pid, const char *folder)
 	return n;
 }
 
-/* Whether all threads of a process have ended, waited for or not: its sockets are closed. */
-static inline bool process_has_ended(pid_t pid)
+/* How many descriptors of it are of a file of that name */
+static inline int process_has_open(pid_t pid, const char *name)
 {
-	pid_t parent;
-	char state = process_state(pid, &parent);
+	char folder[64], target[PATH_MAX], *last;
+	struct dirent *entry;
+	int n = 0;
+	ssize_t len;
+	DIR *dir;
 
-	return !state || (state == 'Z' && process_count(pid, "task") <= 1);
+	snprintf(folder, sizeof(folder), "/proc/%d/fd", pid);
+	dir = opendir(folder);
+	while (dir && (entry = readdir(dir))) {
+		len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		target[len > 0 ? len : 0] = '\0';
+		last = strrchr(target, '/');
+		n += last && !strcmp(last + 1, name);
+	}
+	if (dir)
+		closedir(dir);
+	return n;
 }
 
 /* How many contexts there are that are alive and have that name; all where it is NULL, dead or not */

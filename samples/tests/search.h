@@ -75,13 +75,13 @@ FIXTURE_TEARDOWN(search)
 		program_show(&self->server);
 }
 
-/* A client whose search is under way in both back ends */
+/* A client whose search is under way in the endless back end */
 #define start_endless(requests) ({					\
 	int __client = http_request(self->port, "GET", ENDLESS);	\
 									\
 	ASSERT_LE(0, __client);						\
 	ASSERT_TRUE(comes_true(nr_contexts("search request") == (requests)));	\
-	ASSERT_TRUE(comes_true(process_count(self->backends[1], "task") > (requests))); \
+	ASSERT_TRUE(comes_true(process_has_open(self->backends[1], "zeros") == (requests))); \
 	__client;							\
 })
 

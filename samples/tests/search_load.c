@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * samples/programs/search under load: 200 clients for a minute, of which half hang up at random.
- * CTX_ROUNDS is a factor for the minute.
+ * samples/programs/search under load: 200 clients for some seconds, of which half hang up at random.
+ * CTX_ROUNDS is a factor for that: 10 makes it a minute.
  */
+#define LOAD_THREADS	"backend", "server", "MHD-connection"
+
+#include "load.h"
 #include "search.h"
-#include "race.h"
-
-#define CLIENTS		200
-#define LATEST_MS	100	/* the back ends stop within that */
-
-/* Of a client, in us. All searches together are to leave the processors some time. */
-#define HURRY		20000	/* it hangs up within that */
-#define THINKS		10000000	/* at most, between two requests */
 
 /* A tree in which ten lines are found before the search comes to what is endless. */
 static int make_load(const char *dir)
@@ -26,145 +21,62 @@ static int make_load(const char *dir)
 	return search_make_endless(dir);
 }
 
-struct client {
-	pthread_t thread;
-	unsigned int port;
-	unsigned int seed;
-	__u64 end;
-	int answered;
-	int timed_out;
-	int hung_up;
-	int wrong;
-};
-
-/* What each request of a client is to give */
-static void request(struct client *client)
+/*
+ * A request is known by the id of its context: the server's thread makes that, and a back end that
+ * has stopped says by which context.
+ */
+static void see(const struct load_event *event)
 {
-	static const char *const paths[] = {
-		"/search?q=nightingale", "/search?q=nowhere&timeout=20ms",
-	};
-	int which = rand_r(&client->seed) % 2, status;
-	int sock = http_request(client->port, "GET", paths[which]);
-	char text[8192];
+	struct load_thread *thread = load_thread(event->tid);
+	const char *stopped;
 
-	if (rand_r(&client->seed) % 2) {
-		usleep(rand_r(&client->seed) % HURRY);
-		close(sock);
-		client->hung_up++;
-		return;
+	if (!strcmp(event->name, "ctx_create") && strstr(event->rest, "\"search request\"")) {
+		thread->context = (__u64)load_number(event->rest, "id=");
+	} else if (!strcmp(event->name, "ctx_cancel")) {
+		load_cancelled((__u64)load_number(event->rest, "id="), event->time);
+	} else if (!strcmp(event->name, "sched_process_exit") && !thread->answers) {
+		thread->end = event->time;
+	} else if (!strncmp(event->rest, "server: ", 8) && strstr(event->rest, ": answered")) {
+		thread->answers = true;
+		thread->key = thread->context;
+		thread->end = event->time;
+	} else if (!strncmp(event->rest, "backend ", 8)) {
+		stopped = strstr(event->rest, "; stopped ");
+		if (stopped && strstr(stopped, "context "))
+			thread->key = (__u64)load_number(stopped, "context ");
 	}
-	status = http_read(sock, text, sizeof(text));
-	client->answered += status == 200;
-	client->timed_out += status == 504;
-	if (status != (which ? 504 : 200)) {
-		client->wrong++;
-		fprintf(stderr, "# %s: %d: %s\n", paths[which], status, text);
-	}
-}
-
-static void *client_main(void *arg)
-{
-	struct client *client = arg;
-
-	for (;;) {
-		usleep(rand_r(&client->seed) % THINKS);
-		if (ctx_clock(CLOCK_MONOTONIC) > client->end)
-			return NULL;
-		request(client);
-	}
-}
-
-/* How long the machine keeps one waiting who would sleep for 1 ms, which is nobody's fault here */
-struct pace {
-	pthread_t thread;
-	bool over;
-	double worst;	/* ms */
-};
-
-static void *pace_main(void *arg)
-{
-	__u64 last = ctx_clock(CLOCK_MONOTONIC), now;
-	struct pace *pace = arg;
-
-	while (!__atomic_load_n(&pace->over, __ATOMIC_RELAXED)) {
-		usleep(1000);
-		now = ctx_clock(CLOCK_MONOTONIC);
-		if ((double)(now - last) / NSEC_PER_MSEC > pace->worst)
-			pace->worst = (double)(now - last) / NSEC_PER_MSEC;
-		last = now;
-	}
-	return NULL;
-}
-
-/* Runs all of them. Adds what they saw to @sum. */
-static int run_clients(unsigned int port, struct client *sum)
-{
-	__u64 end = ctx_clock(CLOCK_MONOTONIC) + rounds(60) * NSEC_PER_SEC;
-	static struct client clients[CLIENTS];
-
-	for (int i = 0; i < CLIENTS; i++) {
-		clients[i] = (struct client){ .port = port, .seed = i, .end = end };
-		if (pthread_create(&clients[i].thread, NULL, client_main, &clients[i]))
-			return -1;
-	}
-	for (int i = 0; i < CLIENTS; i++) {
-		pthread_join(clients[i].thread, NULL);
-		sum->answered += clients[i].answered;
-		sum->timed_out += clients[i].timed_out;
-		sum->hung_up += clients[i].hung_up;
-		sum->wrong += clients[i].wrong;
-	}
-	return 0;
-}
-
-struct lateness {
-	int stopped;
-	double latest;	/* ms */
-};
-
-/* What the back ends said of the searches that they have stopped */
-static int read_lateness(const struct program *server, struct lateness *lateness)
-{
-	char path[64], line[1024];
-	const char *at;
-	double ms;
-	FILE *log;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", server->log);
-	log = fopen(path, "re");
-	while (log && fgets(line, sizeof(line), log)) {
-		at = strstr(line, "; stopped ");
-		if (!at || sscanf(at, "; stopped %lf ms after: ", &ms) != 1)
-			continue;
-		lateness->stopped++;
-		if (ms > lateness->latest)
-			lateness->latest = ms;
-	}
-	return log ? fclose(log) : -1;
 }
 
 TEST_F_TIMEOUT(search, bears_clients_of_which_half_hang_up, 15 * SECONDS)
 {
-	struct lateness lateness = { };
-	struct client sum = { };
-	struct pace pace = { };
+	static const struct load_path paths[] = {
+		{ "/search?q=nightingale", "", 200 },
+		{ "/search?q=nowhere&timeout=20ms", "", 504 },
+	};
+	struct client clients = {
+		.port = self->port,
+		.paths = paths,
+		.nr_paths = 2,
+		.hurry = 20000,
+		.thinks = 5000000,
+	};
+	int fds[3], i;
 
 	ASSERT_EQ(0, make_load(self->two));
 	ASSERT_EQ(0, make_load(self->one));
-	ASSERT_EQ(0, pthread_create(&pace.thread, NULL, pace_main, &pace));
-	ASSERT_EQ(0, run_clients(self->port, &sum));
+	check_get(self->port, "/search?q=nightingale", 200, "");
 	check_idle();
-	__atomic_store_n(&pace.over, true, __ATOMIC_RELAXED);
-	pthread_join(pace.thread, NULL);
-	ASSERT_EQ(0, read_lateness(&self->server, &lateness));
-	TH_LOG("%d answered, %d timed out, %d hung up; %d searches stopped, %.1f ms late at most; a sleeper %.1f",
-	       sum.answered, sum.timed_out, sum.hung_up, lateness.stopped, lateness.latest,
-	       pace.worst);
-	EXPECT_EQ(0, sum.wrong);
-	EXPECT_LT(0, sum.answered);
-	EXPECT_LT(0, sum.timed_out);
-	EXPECT_LT(0, lateness.stopped);
-	EXPECT_GT(LATEST_MS + pace.worst, lateness.latest);
+	for (i = 0; i < 3; i++)
+		fds[i] = process_count(i < 2 ? self->backends[i] : self->server.pid, "fd");
+	ASSERT_EQ(0, load_pace_start());
+	ASSERT_EQ(0, run_clients(&clients));
+	check_idle();
+	check_load(&clients, see);
+	/* What waits has some descriptors: of hundreds of requests nothing is left. */
+	for (i = 0; i < 3; i++)
+		EXPECT_TRUE(comes_true(process_count(i < 2 ? self->backends[i] : self->server.pid,
+						     "fd") < fds[i] + 5));
+	check_load_ends(&self->server);
 }
 
 TEST_HARNESS_MAIN
