@@ -22,6 +22,7 @@ TEST_F_TIMEOUT(search, escapes_what_comes_from_others, SECONDS)
 TEST_F_TIMEOUT(search, shows_a_form, SECONDS)
 {
 	check_get(self->port, "/", 200, "<form action=\"/search\">");
+	check_get(self->port, "/", 200, "\nli { margin: .6em 0 }\n");
 }
 
 TEST_F_TIMEOUT(search, refuses_a_bad_request, SECONDS)

@@ -43,14 +43,27 @@ static void write_value(FILE *out, const char *name, size_t len,
 	}
 }
 
+/* The length of the name of the hole that begins at @open; 0 where none does, as in a style. */
+static size_t hole(const char *open)
+{
+	size_t len = strspn(open + 1, "abcdefghijklmnopqrstuvwxyz");
+
+	return open[1 + len] == '}' ? len : 0;
+}
+
 void template_write(FILE *out, const char *template, const struct template_value *values)
 {
-	const char *open, *close;
+	const char *open;
+	size_t len;
 
-	while ((open = strchr(template, '{')) && (close = strchr(open, '}'))) {
-		fwrite(template, 1, (size_t)(open - template), out);
-		write_value(out, open + 1, (size_t)(close - open - 1), values);
-		template = close + 1;
+	while ((open = strchr(template, '{'))) {
+		len = hole(open);
+		fwrite(template, 1, (size_t)(open - template) + !len, out);
+		template = open + 1;
+		if (!len)
+			continue;
+		write_value(out, open + 1, len, values);
+		template += len + 1;
 	}
 	fputs(template, out);
 }
