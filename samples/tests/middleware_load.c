@@ -37,16 +37,16 @@ static void see(const struct load_event *event)
 TEST_F_TIMEOUT(middleware, bears_clients_of_which_half_hang_up, 15 * SECONDS)
 {
 	static const struct load_path paths[] = {
-		{ "/hello", ALICE, 200 },
-		{ "/hello?work=100ms", ALICE, 200 },
-		{ "/hello", WRONG, 401 },
-		{ ENDLESS, ALICE, 504 },
+		{ "/hello", ALICE, 200, true },
+		{ "/hello?work=100ms", ALICE, 200, true },
+		{ "/hello", WRONG, 401, true },
+		{ ENDLESS, ALICE, 504, false },
 	};
 	struct client clients = {
 		.paths = paths,
 		.nr_paths = 4,
 		.hurry = 300000,
-		.thinks = 10000000,
+		.thinks = 20000000,
 	};
 	int fds[3], i;
 

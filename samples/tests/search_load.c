@@ -50,15 +50,15 @@ static void see(const struct load_event *event)
 TEST_F_TIMEOUT(search, bears_clients_of_which_half_hang_up, 15 * SECONDS)
 {
 	static const struct load_path paths[] = {
-		{ "/search?q=nightingale", "", 200 },
-		{ "/search?q=nowhere&timeout=20ms", "", 504 },
+		{ "/search?q=nightingale", "", 200, false },
+		{ "/search?q=nowhere&timeout=100ms", "", 504, false },
 	};
 	struct client clients = {
 		.port = self->port,
 		.paths = paths,
 		.nr_paths = 2,
-		.hurry = 20000,
-		.thinks = 5000000,
+		.hurry = 100000,
+		.thinks = 10000000,
 	};
 	int fds[3], i;
 
