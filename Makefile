@@ -8,6 +8,7 @@ TESTS	?=
 DURATION ?= 60
 PLANTED	?=
 SAMPLE	?=
+SCREENSHOT ?=
 VERSION	:= $(shell cat VERSION)
 INSTALL	:= install modules_install dkms_install uninstall modules_uninstall dkms_uninstall
 
@@ -24,6 +25,8 @@ help:
 	@echo 'make shell             the same guest with an interactive shell'
 	@echo 'make check             run the tests in QEMU'
 	@echo 'make check-library     run those of the library under ASan, UBSan, TSan and valgrind'
+	@echo 'make check-browser     look at the page of samples/programs/search with Chromium;'
+	@echo '                       SCREENSHOT=FILE: and draw it'
 	@echo 'make check-all         run the tests on $(KERNELS), and the benchmark'
 	@echo 'make bench             what contexts cost as a part of what eventfd, timerfd and others do'
 	@echo 'make plots             draw what it costs to cancel, by how many there are'
@@ -117,6 +120,9 @@ fuzz:
 check-library:
 	@selftests/qemu/guest check $(KERNEL) libctxfd_asan.sh libctxfd_tsan.sh libctxfd_valgrind.sh
 
+check-browser:
+	@samples/tests/browser $(SCREENSHOT)
+
 check-all:
 	@selftests/qemu/check-all $(KERNELS)
 
@@ -150,4 +156,4 @@ clean:
 	$(MAKE) -C samples clean
 
 .PHONY: all help packages module libctxfd tools samples integration programs selftests run shell check \
-	check-library check-all check-planted bench plots performance profile coverage fuzz lint model clean deb check-packages $(INSTALL)
+	check-library check-browser check-all check-planted bench plots performance profile coverage fuzz lint model clean deb check-packages $(INSTALL)

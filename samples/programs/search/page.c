@@ -20,8 +20,8 @@ static const char page[] =
 	"{results}</body></html>\n";
 
 static const char results_of_a_query[] =
-	"<ol>\n{items}</ol>\n"
-	"<p id=\"summary\">{count} results in {elapsed} ms; timeout {timeout}</p>\n";
+	"<p id=\"summary\">{count} results in {elapsed} ms; timeout {timeout}</p>\n"
+	"<ol>\n{items}</ol>\n";
 
 static const char item[] = "<li>{place} <code>{text}</code></li>\n";
 
