@@ -69,9 +69,8 @@ static bool is_own(const struct ctx_info *info)
 {
 	const char *sudo_uid = geteuid() ? NULL : getenv("SUDO_UID");
 
-	/* NOLINTNEXTLINE(cert-err34-c): of sudo, which writes numbers */
 	return info->uid == geteuid() || info->uid == getuid() ||
-	       (sudo_uid && *sudo_uid && info->uid == (uid_t)atoll(sudo_uid));
+	       (sudo_uid && *sudo_uid && info->uid == (uid_t)strtoul(sudo_uid, NULL, 10));
 }
 
 static bool is_alive(const struct ctx_info *info)
