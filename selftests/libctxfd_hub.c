@@ -281,12 +281,38 @@ TEST_F(hub, stop_is_no_cancellation_point)
 }
 
 /* As some daemons do. */
+/* The library's thread, or 0. */
+static pid_t hub_tid(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	char path[300], name[16];
+	struct dirent *entry;
+	pid_t tid = 0;
+	FILE *file;
+
+	while (dir && !tid && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fgets(name, sizeof(name), file) && !strcmp(name, "ctxfd\n"))
+			tid = atoi(entry->d_name);
+		fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	return tid;
+}
+
 TEST_F(hub, a_program_that_closes_what_it_did_not_open_can_stop_and_is_told)
 {
 	int first = dup(0);
 
 	close(first);
 	ASSERT_NE(NULL, begin(self->ctx, &self->first));
+	/* Before, it would see that it is done, and the next one begin anew. */
+	ASSERT_TRUE(becomes(hub_tid()));
+	ASSERT_EQ(0, ctx_wait_in_syscall(getpid(), hub_tid(), SYS_poll));
 	/* That of the context, and those of the thread. */
 	for (int fd = first; fd < first + 3; fd++)
 		ASSERT_EQ(0, close(fd));
