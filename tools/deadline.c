@@ -64,7 +64,9 @@ static const char *parse_date(const char *text, const char *format, time_t *then
 	struct tm tm, same;
 
 	localtime_r(&now, &tm);
-	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_hour = 0;
+	tm.tm_min = 0;
+	tm.tm_sec = 0;
 	tm.tm_isdst = -1;
 	if (!strptime(text, format, &tm))
 		return "is a time that never comes";

@@ -78,7 +78,7 @@ static bool is_alive(const struct ctx_info *info)
 	return !info->err;
 }
 
-/* Leaves only those of which that is true, or all where it is of none. Returns whether it is of some. */
+/* Leaves only those of which that is true. Where it is of none, leaves all and returns false. */
 static bool narrow(struct found *found, bool (*is)(const struct ctx_info *info))
 {
 	size_t i, nr = 0;
@@ -156,7 +156,8 @@ uint64_t found_one(struct found *found, const char *text)
 		return 0;
 	}
 	if (found->has_uids && !narrow(found, is_own)) {
-		complain_with_candidates(found, text, "only contexts of other users have this name");
+		complain_with_candidates(found, text,
+					 "only contexts of other users have this name");
 		return 0;
 	}
 	narrow(found, is_alive);
