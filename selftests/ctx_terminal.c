@@ -111,13 +111,23 @@ TEST_F_TIMEOUT(terminal, ends_a_loop_of_bash, 120)
 	EXPECT_EQ(SIGINT, WTERMSIG(status));
 }
 
-/* One that handles ^C is at the prompt again, and goes on. */
+/*
+ * One that handles ^C is at the prompt again, and goes on. It has to wait already: what comes just
+ * before, Python notices after that alone.
+ */
 TEST_F_TIMEOUT(terminal, leaves_python_to_handle_it, 120)
 {
+	pid_t python;
+
 	run("ctx", "run", "python3", "-I", "-S", "-q", "-i");
 	wait_said(">>> ");
-	type("import time; print('be' + 'gun'); time.sleep(1000)\n");
-	wait_said("begun");
+	type("import posix, _signal; print('be' + 'gun', posix.getpid(), 'now'); _signal.pause()\n");
+	wait_said("begun ");
+	while (!strstr(self->said, "now"))
+		ASSERT_TRUE(read_some(self->fd, self->said, &self->len, sizeof(self->said)));
+	python = atoi(self->said);
+	ASSERT_LT(0, python);
+	ASSERT_EQ(0, ctx_wait_in_syscall(python, python, SYS_pause));
 	type(CTRL_C);
 	wait_said("KeyboardInterrupt");
 	wait_said(">>> ");
